@@ -1,0 +1,101 @@
+# The course's commands; `make help` lists them. For GNU Make 3.81 or newer on Linux and macOS.
+# On Windows, or without make, README.md gives the same steps by hand.
+
+PYTHON ?= python3
+VENV := .venv
+# Always `python -m tool`, never the tool's own script: scripts hold an absolute path and break when the
+# folder is moved.
+PY := $(VENV)/bin/python
+STAMP := $(VENV)/installed
+STARTED := $(VENV)/installing
+INSTALL := -m pip install --constraint constraints.txt --editable ".[dev]"
+
+NOTEBOOKS := $(sort $(wildcard notebooks/*.ipynb) $(wildcard solutions/*/*.ipynb))
+# A lecture takes at most 180 s in all: a cell that takes longer than this hangs.
+CELL_TIMEOUT := 600
+
+.DEFAULT_GOAL := help
+.PHONY: help lab install test test-quick test-notebooks lint exercises notebooks times constraints clean distclean
+
+help: ## list the commands
+	@echo "Usage: make COMMAND [PYTHON=python3.11]"
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' Makefile | awk -F'|' '{ printf "%-18s %s\n", $$1, $$2 }'
+
+# The stamp holds the folder it was made in; an editable installation in a moved folder points to the old place.
+ifneq ($(shell cat $(STAMP) 2>/dev/null),$(CURDIR))
+.PHONY: $(STAMP)
+endif
+
+# The stamp is written last, so an installation that stopped half-way is taken up again. If it was killed in
+# the middle, a package may be there in part and pip cannot tell: then the environment is made anew.
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, and $(PYTHON) is " + sys.version.split()[0] + ". Name another one: make lab PYTHON=python3.11")'
+	@if [ -e $(STARTED) ]; then \
+	  echo "==> The last installation was interrupted: removing what it left in $(VENV)"; rm -rf $(VENV); fi
+	@if ! $(PY) -m pip --version >/dev/null 2>&1; then \
+	  echo "==> Making the environment $(VENV) with $$($(PYTHON) --version)"; $(PYTHON) -m venv $(VENV); fi
+	@echo "==> Installing the course and the packages it needs into $(VENV) (some minutes the first time)"
+	@touch $(STARTED)
+	@$(PY) $(INSTALL) || { rm -f $(STARTED); exit 1; }
+	@rm -f $(STARTED)
+	@printf '%s\n' "$(CURDIR)" > $(STAMP)
+
+install: $(STAMP) ## make the environment .venv and install everything
+
+lab: $(STAMP) ## check the machine and open JupyterLab; HEADLESS=1: execute lecture 01 instead
+	@echo "==> Checking this machine"
+	@$(PY) -m kdcourse.cli doctor
+ifeq ($(HEADLESS),1)
+	@echo "==> Executing a lecture without a browser"
+	@$(PY) -m kdcourse.cli lab --headless $(if $(NOTEBOOK),--notebook "$(NOTEBOOK)")
+else
+	@$(PY) -m kdcourse.cli lab $(if $(NOTEBOOK),--notebook "$(NOTEBOOK)") $(LAB_OPTIONS)
+endif
+
+test: $(STAMP) ## everything: lint, all tests, all notebooks
+	@$(MAKE) --no-print-directory lint
+	@echo "==> All tests"
+	@$(PY) -m pytest
+	@$(MAKE) --no-print-directory test-notebooks
+	@echo "==> All tests passed"
+
+test-quick: $(STAMP) ## the every-day tests: no slow ones, no notebooks
+	@echo "==> Tests without the slow ones"
+	@$(PY) -m pytest -m "not slow"
+
+test-notebooks: $(STAMP) ## execute lectures and solutions, compare the outputs marked for it
+ifeq ($(NOTEBOOKS),)
+	@echo "==> There are no notebooks to test"
+else
+	@echo "==> Lectures and solutions"
+	@$(PY) -m pytest --nbval-lax --nbval-current-env --nbval-cell-timeout $(CELL_TIMEOUT) $(NOTEBOOKS)
+endif
+
+lint: $(STAMP) ## check the style of code and the form of notebooks
+	@echo "==> Checking code and notebooks"
+	@$(PY) -m ruff check --output-format concise .
+	@$(PY) -m kdcourse.cli lint
+
+exercises: $(STAMP) ## make the exercises from their solutions
+	@$(PY) -m kdcourse.cli build-exercises
+
+notebooks: $(STAMP) ## execute lectures and solutions and rewrite their outputs
+	@$(PY) -m kdcourse.cli execute $(NOTEBOOKS)
+
+times: $(STAMP) ## compare measured minutes with the minutes in the headers
+	@$(PY) -m kdcourse.cli times
+
+constraints: $(STAMP) ## pin the packages that pyproject.toml asks for; UPGRADE=1: to their newest versions
+	@$(PY) -m uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 \
+	  --no-annotate --no-emit-index-url --no-emit-find-links --custom-compile-command "make constraints" \
+	  --quiet $(if $(UPGRADE),--upgrade) --output-file constraints.txt
+	@echo "==> constraints.txt is written"
+
+clean: ## remove what running left behind (not .venv, not data)
+	@rm -rf build .pytest_cache .ruff_cache .hypothesis *.egg-info
+	@find . -name .venv -prune -o \( -name __pycache__ -o -name .ipynb_checkpoints \) -type d -prune -exec rm -rf {} +
+	@echo "==> Removed build/ and the caches"
+
+distclean: clean ## remove the environment as well
+	@rm -rf $(VENV)
+	@echo "==> Removed $(VENV)"

@@ -1,0 +1,29 @@
+"""What do teacher and student see? Image sets that need no download, and CIFAR-10 for those who fetch it.
+
+``load_digits`` and ``split_digits`` give scikit-learn's real handwritten digits, ``draw_shapes`` draws as
+many shapes as asked for, ``load_cifar10`` reads CIFAR-10 from disk, and ``random_affine``,
+``random_flip_shift`` and ``augmented_pool`` transform images. Everything random follows from a seed or a
+generator that the caller passes: the global random states are neither read nor changed.
+"""
+
+from kdcourse.data.augment import augmented_pool, random_affine, random_flip_shift
+from kdcourse.data.cifar10 import DatasetMissingError, load_cifar10
+from kdcourse.data.digits import DigitSplits, load_digits, split_digits
+from kdcourse.data.sets import ImageSet, stack_sets
+from kdcourse.data.shapes import SHAPE_NAMES, ShapeSet, draw_shapes
+
+__all__ = [
+    "SHAPE_NAMES",
+    "DatasetMissingError",
+    "DigitSplits",
+    "ImageSet",
+    "ShapeSet",
+    "augmented_pool",
+    "draw_shapes",
+    "load_cifar10",
+    "load_digits",
+    "random_affine",
+    "random_flip_shift",
+    "split_digits",
+    "stack_sets",
+]

@@ -1,0 +1,37 @@
+"""Is the learner's answer right, and if not, which mistake is it?
+
+>>> import torch
+>>> from kdcourse.grading import check
+>>> check("temperature_softmax", lambda logits, T: torch.softmax(logits / T, dim=1)).passed
+True
+"""
+
+from kdcourse.grading.guard import TimeUp, guarded
+from kdcourse.grading.probe import Rejected
+from kdcourse.grading.report import Report
+from kdcourse.grading.tasks import find
+
+__all__ = ["Report", "check"]
+
+TIME_LIMIT = 3.0  # seconds for all calls of an answer; a right one needs some hundredths
+
+
+def check(task: str, answer: object) -> Report:
+    """Run the public checks of `task` on `answer`, the learner's function (not the result of calling it).
+
+    Never raises because of a wrong answer: an exception, `SystemExit` or endless loop inside it is reported
+    (loops: on POSIX, in the main thread). Prints nothing and leaves generators, dtypes, grad mode, warning
+    filters and replaced torch functions as it found them. Raises `ValueError` for an unknown task.
+    """
+    examine = find(task)
+    with guarded(TIME_LIMIT):
+        try:
+            return Report(task, True, examine(answer))
+        except Rejected as rejected:
+            return Report(task, False, rejected.feedback, rejected.diagnosis)
+        except TimeUp:
+            seen = f"Your answer did not finish within {TIME_LIMIT:g} seconds; here it needs milliseconds."
+            return Report(task, False, [seen, "Is there a loop that never ends?"])
+        except Exception as error:
+            # An answer can return objects that misbehave when looked at; that is no reason to break a cell.
+            return Report(task, False, [f"Looking at your result raised {type(error).__name__}: {error}"])

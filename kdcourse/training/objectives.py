@@ -1,0 +1,33 @@
+"""Objectives for `fit`: what one student is asked to do with a batch.
+
+Each works on one net and on a `SeedStack`. A batch is (images, labels) or (images, teacher logits, labels); teacher logits
+that were computed beforehand save most of the time of distillation.
+"""
+
+from collections.abc import Callable
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from kdcourse.losses import kd_loss
+from kdcourse.training.seeds import for_each_seed
+
+
+def supervised(*, label_smoothing: float = 0.0) -> Callable[..., Tensor]:
+    """Cross-entropy with the labels; batch = (images, labels)."""
+
+    def objective(student: nn.Module, images: Tensor, labels: Tensor) -> Tensor:
+        loss = for_each_seed(student, F.cross_entropy, label_smoothing=label_smoothing)
+        return loss(student(images), labels)
+
+    return objective
+
+
+def distillation(*, temperature: float = 4.0, alpha: float = 0.9) -> Callable[..., Tensor]:
+    """`kd_loss` against stored teacher logits; batch = (images, teacher logits, labels)."""
+
+    def objective(student: nn.Module, images: Tensor, teacher_logits: Tensor, labels: Tensor) -> Tensor:
+        loss = for_each_seed(student, kd_loss, temperature=temperature, alpha=alpha)
+        return loss(student(images), teacher_logits, labels)
+
+    return objective

@@ -1,0 +1,89 @@
+"""nbgrader itself, on the repository as it stands: release, autograde, feedback."""
+
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from kdcourse.authoring import build, notebooks
+
+ROOT = Path(__file__).parents[2]
+pytestmark = pytest.mark.slow
+
+
+def nbgrader(folder, *arguments):
+    """The command, as an instructor gives it in the course's folder with the environment activated."""
+    done = subprocess.run(
+        [sys.executable, "-m", "nbgrader", *arguments],
+        cwd=folder,
+        # nbgrader calls the command `alembic`.
+        env=os.environ | {"PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])},
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+
+
+def points(folder):
+    """For each student the automatic points of every check cell."""
+    database = sqlite3.connect(folder / "gradebook.db")
+    rows = database.execute(
+        "select submitted_assignment.student_id, base_cell.name, grade.auto_score from grade "
+        "join base_cell on base_cell.id = grade.cell_id "
+        "join submitted_notebook on submitted_notebook.id = grade.notebook_id "
+        "join submitted_assignment on submitted_assignment.id = submitted_notebook.assignment_id "
+        "where base_cell.name like '%\\_check' escape '\\' or base_cell.name like '%\\_hidden' escape '\\'"
+    ).fetchall()
+    database.close()
+    found = {"solved": {}, "unsolved": {}}
+    for student, cell, score in rows:
+        found[student][cell] = score
+    return found
+
+
+def grade(folder, assignment, name):
+    """Release, hand in the released and the solved notebook, grade, and make feedback."""
+    nbgrader(folder, "generate_assignment", assignment, "--create", "--force")
+    released = folder / "exercises" / assignment / name
+    for student, submitted in {
+        "unsolved": released,
+        "solved": folder / "solutions" / assignment / name,
+    }.items():
+        place = folder / "submitted" / student / assignment
+        place.mkdir(parents=True)
+        shutil.copy(submitted, place / name)
+    nbgrader(folder, "autograde", assignment, "--create")
+    nbgrader(folder, "generate_feedback", assignment)
+    return notebooks.read(released)
+
+
+def test_the_small_exercise(course):
+    released = grade(course, "ex92_small", "ex92_small.ipynb")
+    ours = build.build(
+        notebooks.read(course / "solutions" / "ex92_small" / "ex92_small.ipynb"), build.configuration(course)
+    )
+    assert [(c.id, c.source, c.metadata) for c in ours.cells] == [
+        (c.id, c.source, c.metadata) for c in released.cells
+    ]
+    assert points(course) == {"solved": {"double_check": 1}, "unsolved": {"double_check": 0}}
+    assert (course / "feedback" / "solved" / "ex92_small" / "ex92_small.html").is_file()
+
+
+@pytest.mark.parametrize("path", notebooks.sources(ROOT), ids=lambda path: path.stem)
+def test_every_exercise_of_the_course(tmp_path, path):
+    shutil.copy(ROOT / "nbgrader_config.py", tmp_path)
+    shutil.copytree(path.parent, tmp_path / "solutions" / path.parent.name)
+    released = grade(tmp_path, path.parent.name, path.name)
+    committed = notebooks.read(notebooks.exercise_of(path))
+    assert [(c.id, c.source) for c in released.cells] == [(c.id, c.source) for c in committed.cells]
+    most = {
+        notebooks.grade_id(cell): cell.metadata.nbgrader.points
+        for cell in committed.cells
+        if notebooks.role(cell) == "check"
+    }
+    assert points(tmp_path) == {"solved": most, "unsolved": dict.fromkeys(most, 0)}

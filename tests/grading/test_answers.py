@@ -1,0 +1,44 @@
+"""Large sets of right and wrong answers, each checked directly and with the diagnosis it should get.
+
+The same files are run through the generated notebooks in tests/authoring/test_exercises.py.
+"""
+
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from kdcourse.authoring.answers import read_answers
+from kdcourse.grading import check
+
+FILES = sorted((Path(__file__).parent.parent / "answers").glob("ex*/*.py"))
+ANSWERS = [(path.stem, answer) for path in FILES for answer in read_answers(path)]
+
+
+@pytest.mark.parametrize(
+    ("task", "answer"), ANSWERS, ids=[f"{task}-{answer.kind}-{answer.name}" for task, answer in ANSWERS]
+)
+def test_verdict_and_diagnosis(task, answer, capfd):
+    names = {}
+    exec(compile(answer.source, answer.name, "exec"), names)
+    start = time.perf_counter()
+    report = check(task, names[task])
+    assert report.passed == (answer.kind == "right"), report
+    assert answer.expected in "\n".join(report.feedback), report
+    assert report.feedback and all(report.feedback)
+    assert report.passed <= (report.diagnosis is None)
+    assert time.perf_counter() - start < 5
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_names_of_answers_are_unique(path):
+    answers = read_answers(path)
+    assert len({(answer.kind, answer.name) for answer in answers}) == len(answers)
+
+
+@pytest.mark.parametrize("task", ["kd_loss", "kd_train_step"])
+def test_the_public_tasks_have_large_sets(task):
+    kinds = Counter(answer.kind for name, answer in ANSWERS if name == task)
+    assert kinds["right"] >= 12 and kinds["wrong"] >= 25 and kinds["trivial"] >= 4

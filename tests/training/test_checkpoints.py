@@ -1,0 +1,393 @@
+"""An interrupted run ends bit for bit where an uninterrupted one ends; a file that is no good is refused."""
+
+import hashlib
+import os
+import pickle
+import re
+
+import numpy as np
+import pytest
+import runs
+import torch
+from runs import STEPS, assert_same_bits, build, end_state, noisy_objective, seed_everything
+
+from kdcourse.models import mlp
+from kdcourse.training import CheckpointError, checkpoint, fit, load_checkpoint, save_checkpoint, seeded
+
+
+class Stopped(Exception):
+    pass
+
+
+def stop_at(step):
+    """The objective, which fails when it is called for the step: a run cut short."""
+    calls = 0
+
+    def objective(*arguments):
+        nonlocal calls
+        calls += 1
+        if calls > step:
+            raise Stopped
+        return noisy_objective(*arguments)
+
+    return objective
+
+
+def finish(kind, path=None, every=3):
+    seed_everything(7)
+    model, batches, options = build(kind)
+    losses = fit(
+        model, noisy_objective, batches, steps=STEPS, checkpoint=path, checkpoint_every=every, **options
+    )
+    return end_state(model, losses, options)
+
+
+@pytest.fixture(scope="module")
+def uninterrupted():
+    return {kind: finish(kind) for kind in runs.KINDS}
+
+
+# ---------------------------------------------------------------- going on
+
+
+@pytest.mark.parametrize("stop", [2, 4, 6, 13, 19])
+@pytest.mark.parametrize("kind", runs.KINDS)
+def test_an_interrupted_run_ends_where_an_uninterrupted_one_does(kind, stop, uninterrupted, tmp_path):
+    path = tmp_path / "run.ckpt"
+    seed_everything(7)
+    model, batches, options = build(kind)
+    with pytest.raises(Stopped):
+        fit(model, stop_at(stop), batches, steps=STEPS, checkpoint=path, checkpoint_every=3, **options)
+    assert path.exists() == (stop >= 3)
+    if stop >= 3:
+        seed_everything(1000)  # the next process knows nothing of the generators ...
+        model, batches, options = build(kind, seed=50)  # ... nor of the weights
+    else:
+        seed_everything(7)
+        model, batches, options = build(kind)
+    losses = fit(model, noisy_objective, batches, steps=STEPS, checkpoint=path, checkpoint_every=3, **options)
+    assert_same_bits(end_state(model, losses, options), uninterrupted[kind])
+
+
+@pytest.mark.parametrize("kind", ["adamw", "stack"])
+def test_many_interruptions(kind, uninterrupted, tmp_path):
+    path, losses, attempts = tmp_path / "run.ckpt", None, 0
+    seed_everything(7)
+    while losses is None:
+        model, batches, options = build(kind, seed=attempts)
+        try:
+            losses = fit(
+                model, stop_at(3), batches, steps=STEPS, checkpoint=path, checkpoint_every=2, **options
+            )
+        except Stopped:
+            attempts += 1
+            seed_everything(attempts)
+    assert attempts == 9  # two steps forward each time
+    assert_same_bits(end_state(model, losses, options), uninterrupted[kind])
+
+
+def test_checkpoints_change_nothing(uninterrupted, tmp_path):
+    assert_same_bits(finish("adamw", tmp_path / "run.ckpt", every=1), uninterrupted["adamw"])
+
+
+def test_a_finished_run_returns_at_once(uninterrupted, tmp_path):
+    path = tmp_path / "sub" / "folder" / "run.ckpt"  # folders are made
+    finish("adamw", path)
+    seed_everything(1)
+    model, batches, options = build("adamw", seed=9)
+    before = path.read_bytes()
+    losses = fit(model, stop_at(0), batches, steps=STEPS, checkpoint=str(path), **options)
+    assert_same_bits(end_state(model, losses, options), uninterrupted["adamw"])
+    assert not model.training
+    assert path.read_bytes() == before
+
+
+def test_steps_between_checkpoints(tmp_path):
+    path, seen = tmp_path / "run.ckpt", []
+
+    def objective(model, x, y):
+        seen.append(len(load_checkpoint(path)["losses"]) if path.exists() else 0)
+        return noisy_objective(model, x, y)
+
+    model, batches, options = build("adamw")
+    fit(model, objective, batches, steps=8, checkpoint=path, checkpoint_every=3, **options)
+    assert seen == [0, 0, 0, 3, 3, 3, 6, 6]
+    assert len(load_checkpoint(path)["losses"]) == 8, "also at the end"
+    assert [p.name for p in tmp_path.iterdir()] == ["run.ckpt"], "nothing else is left"
+
+
+def test_numpy_numbers_as_rates(tmp_path):
+    """They cannot be read back without running code, so they must not get into the file."""
+    path = tmp_path / "run.ckpt"
+    for _ in range(2):
+        model, batches, _ = build("adamw")
+        fit(
+            model,
+            noisy_objective,
+            batches,
+            steps=3,
+            lr=np.float64(0.01),
+            weight_decay=np.float32(0),
+            checkpoint=path,
+        )
+
+
+@pytest.mark.cuda
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_going_on_on_a_gpu(tmp_path):
+    path = tmp_path / "run.ckpt"
+    model, _, options = build("adamw")
+    x, y = torch.randn(8, 6).cuda(), torch.randint(3, (8,)).cuda()
+    with pytest.raises(Stopped):
+        fit(
+            model.cuda(),
+            stop_at(5),
+            lambda s: (x, y),
+            steps=STEPS,
+            checkpoint=path,
+            checkpoint_every=2,
+            **options,
+        )
+    model, _, options = build("adamw")
+    losses = fit(model.cuda(), noisy_objective, lambda s: (x, y), steps=STEPS, checkpoint=path, **options)
+    assert losses.shape == (STEPS,) and losses.is_cuda
+
+
+def test_old_losses_join_the_new_ones_on_the_models_device(tmp_path, monkeypatch):
+    """What stands in for a GPU here: `losses.to(...)` is asked for the device of the model's parameters."""
+    path = tmp_path / "run.ckpt"
+    finish("adamw", path)
+    asked = []
+    original = torch.Tensor.to
+    monkeypatch.setattr(
+        torch.Tensor, "to", lambda self, *a, **k: (asked.append(a), original(self, *a, **k))[1]
+    )
+    model, batches, options = build("adamw")
+    fit(model, stop_at(0), batches, steps=STEPS, checkpoint=path, **options)
+    assert (torch.device("cpu"),) in asked
+
+
+# ---------------------------------------------------------------- writing
+
+
+@pytest.fixture
+def old_file(tmp_path):
+    path = tmp_path / "run.ckpt"
+    save_checkpoint(path, {"step": 1, "weights": torch.arange(1000.0)})
+    return path
+
+
+@pytest.mark.parametrize("broken", ["fsync", "replace"])
+def test_the_old_file_survives_a_failed_write(old_file, monkeypatch, broken):
+    def fail(*arguments):
+        raise OSError("the machine went down")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, broken, fail)
+        with pytest.raises(OSError, match="went down"):
+            save_checkpoint(old_file, {"step": 2, "weights": torch.zeros(1000)})
+    state = load_checkpoint(old_file)
+    assert state["step"] == 1 and torch.equal(state["weights"], torch.arange(1000.0))
+    save_checkpoint(old_file, {"step": 3})  # whatever was left behind is no hindrance
+    assert load_checkpoint(old_file) == {"step": 3}
+    assert [p.name for p in old_file.parent.iterdir()] == ["run.ckpt"]
+
+
+def test_a_half_written_neighbour_is_ignored_and_replaced(tmp_path, uninterrupted):
+    path = tmp_path / "run.ckpt"
+    path.with_name("run.ckpt.partial").write_bytes(b"half a checkpoint")
+    assert_same_bits(finish("adamw", path), uninterrupted["adamw"])
+    assert [p.name for p in tmp_path.iterdir()] == ["run.ckpt"]
+
+
+def test_the_bytes_are_on_the_disk_before_they_get_the_name(old_file, monkeypatch):
+    order = []
+
+    def fsync(descriptor):
+        order.append(("fsync", os.fstat(descriptor).st_size))
+
+    def replace(source, target, original=os.replace):
+        order.append(("replace", os.path.getsize(source)))
+        assert os.path.dirname(source) == os.path.dirname(target), "a rename is one step on one disk only"
+        original(source, target)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    monkeypatch.setattr(os, "replace", replace)
+    save_checkpoint(old_file, {"weights": torch.zeros(5000)})
+    size = old_file.stat().st_size
+    assert order == [("fsync", size), ("replace", size)]
+
+
+def test_what_can_be_stored(tmp_path):
+    state = {
+        "tensor": torch.eye(2),
+        "numbers": [1, 2.5, True, None],
+        "text": "tëxt",
+        "nested": {"a": {"b": (1, 2)}},
+    }
+    save_checkpoint(tmp_path / "run.ckpt", state)
+    assert_same_bits(load_checkpoint(tmp_path / "run.ckpt"), state)
+
+
+# ---------------------------------------------------------------- files that are no good
+
+
+def test_no_file(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        load_checkpoint(tmp_path / "absent.ckpt")
+
+
+def refused(path, *words):
+    """Reading is refused, with a text that names the file and says what to do."""
+    with pytest.raises(
+        CheckpointError, match="(?s)" + ".*".join(re.escape(word) for word in (str(path), *words))
+    ):
+        load_checkpoint(path)
+    model, batches, options = build("adamw")
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    with pytest.raises(CheckpointError):
+        fit(model, noisy_objective, batches, steps=STEPS, checkpoint=path, **options)
+    assert_same_bits(dict(model.state_dict()), before)
+
+
+@pytest.mark.parametrize("kept", [0.01, 0.3, 0.9, -1])
+def test_a_truncated_file(old_file, kept):
+    content = old_file.read_bytes()
+    old_file.write_bytes(content[: kept if kept < 0 else int(kept * len(content))])
+    refused(old_file, "is damaged", "bytes, wrong checksum", "Delete it")
+
+
+@pytest.mark.parametrize("place", [0.0, 0.2, 0.5, 0.8, 1.0])
+def test_one_wrong_bit(old_file, place):
+    content = bytearray(old_file.read_bytes())
+    start = len(checkpoint.MAGIC)
+    content[start + int(place * (len(content) - start - 1))] ^= 4
+    old_file.write_bytes(content)
+    refused(old_file, "is damaged", "Delete it")
+
+
+@pytest.mark.parametrize("content", [b"", b"kdc", b"\x89PNG\r\n\x1a\n", b"PK\x03\x04"], ids=repr)
+def test_a_foreign_file(tmp_path, content):
+    path = tmp_path / "photo.png"
+    path.write_bytes(content)
+    refused(path, "is not a kdcourse checkpoint", "another file name, or delete it")
+
+
+def test_a_file_of_torch_save_is_foreign(tmp_path):
+    path = tmp_path / "net.pt"
+    torch.save(mlp(3, 2, 2).state_dict(), path)
+    refused(path, "is not a kdcourse checkpoint")
+
+
+class Bomb:
+    def __init__(self, target):
+        self.target = target
+
+    def __reduce__(self):
+        return os.mkdir, (str(self.target),)
+
+
+@pytest.mark.parametrize("packed_by", ["torch", "pickle"])
+def test_code_in_a_file_is_not_run(tmp_path, packed_by):
+    """A forger can make the checksum right; the file still holds no more than data."""
+    path, crater = tmp_path / "run.ckpt", tmp_path / "crater"
+    inner = tmp_path / "inner"
+    if packed_by == "torch":
+        torch.save({"run": Bomb(crater)}, inner)
+        payload = inner.read_bytes()
+    else:
+        payload = pickle.dumps({"run": Bomb(crater)}, protocol=2)
+    path.write_bytes(checkpoint.MAGIC + hashlib.sha256(payload).digest() + payload)
+    refused(path, "more than plain data", "Delete it")
+    assert not crater.exists()
+
+
+# ---------------------------------------------------------------- checkpoints of other runs
+
+
+def started(path, kind="adamw", **changes):
+    """A checkpoint after some steps."""
+    model, batches, options = build(kind)
+    with pytest.raises(Stopped):
+        fit(model, stop_at(4), batches, steps=STEPS, checkpoint=path, checkpoint_every=2, **options | changes)
+
+
+OTHER_PLANS = {
+    "steps": {"steps": 21},
+    "rate": {"lr": 0.01},
+    "decay": {"weight_decay": 0.0},
+    "data": {"size": 29},
+    "optimizer": {"kind": "constant"},
+}
+
+
+@pytest.mark.parametrize("change", OTHER_PLANS.values(), ids=OTHER_PLANS.keys())
+def test_another_plan_is_refused(tmp_path, change):
+    path = tmp_path / "run.ckpt"
+    started(path)
+    change = dict(change)
+    kind, size, steps = change.pop("kind", "adamw"), change.pop("size", 30), change.pop("steps", STEPS)
+    model, batches, options = build(kind, size=size)
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    with pytest.raises(
+        CheckpointError, match=rf"(?s){re.escape(str(path))} belongs to another run .*this one is.*delete"
+    ):
+        fit(model, noisy_objective, batches, steps=steps, checkpoint=path, **options | change)
+    assert_same_bits(dict(model.state_dict()), before)
+
+
+def test_batches_in_another_order_are_refused(tmp_path):
+    path = tmp_path / "run.ckpt"
+    started(path)
+    model, batches, options = build("adamw")
+    batches.seeds = (1,)
+    with pytest.raises(CheckpointError, match="another run"):
+        fit(model, noisy_objective, batches, steps=STEPS, checkpoint=path, **options)
+
+
+@pytest.mark.parametrize(
+    ("make", "part"),
+    [
+        (lambda: mlp(6, 8, 3), "model"),  # other names
+        (lambda: mlp(6, 9, 3), "model"),
+        (lambda: torch.nn.Sequential(runs.net()), "model"),
+    ],
+)
+def test_another_model_is_refused_and_left_alone(tmp_path, make, part):
+    path = tmp_path / "run.ckpt"
+    started(path)
+    _, batches, options = build("adamw")
+    model = seeded(make, 3)
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    with pytest.raises(
+        CheckpointError, match=rf"(?s)does not fit this {part}: .*another file name, or delete it"
+    ):
+        fit(model, noisy_objective, batches, steps=STEPS, checkpoint=path, **options)
+    assert_same_bits(dict(model.state_dict()), before)
+
+
+def test_another_width_is_refused_and_nothing_is_copied(tmp_path):
+    """The layers that do fit must not be overwritten either."""
+    path = tmp_path / "run.ckpt"
+    _, batches, options = build("adamw")
+    with pytest.raises(Stopped):
+        fit(mlp(6, 5, 4, 3), stop_at(4), batches, steps=STEPS, checkpoint=path, checkpoint_every=2, **options)
+    model = seeded(lambda: mlp(6, 5, 7, 3), 3)
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    with pytest.raises(CheckpointError, match="does not fit this model"):
+        fit(model, noisy_objective, batches, steps=STEPS, checkpoint=path, **options)
+    assert_same_bits(dict(model.state_dict()), before)
+
+
+def test_a_checkpoint_without_the_parts_of_a_run(tmp_path):
+    path = tmp_path / "run.ckpt"
+    started(path)
+    run = load_checkpoint(path)["run"]
+    model, batches, options = build("adamw")
+    for state, message in (
+        ({"run": run}, "does not fit this model"),
+        ({"weights": 1}, "belongs to another run"),
+    ):
+        save_checkpoint(path, state)
+        with pytest.raises(CheckpointError, match=message):
+            fit(model, noisy_objective, batches, steps=STEPS, checkpoint=path, **options)
