@@ -1,6 +1,8 @@
-"""What does it look like? The course's figure style, and figures that carry a text for readers who cannot see them."""
+"""What does it look like? The course's figure style, and figures that carry a text for readers who cannot
+see them."""
 
 import base64
+import html
 import io
 from collections.abc import Mapping, Sequence
 
@@ -59,8 +61,8 @@ def show(figure: Figure, *, alt: str) -> None:
 
     Args:
         figure: a Matplotlib figure.
-        alt: what a reader who cannot see the figure should learn from it: what is drawn and what it shows. At least 40
-            characters, so that nobody gets away with "a plot".
+        alt: what a reader who cannot see the figure should learn from it: what is drawn and what it shows.
+            At least 40 characters, so that nobody gets away with "a plot".
 
     Outside a notebook the text is printed instead.
     """
@@ -85,25 +87,58 @@ def show(figure: Figure, *, alt: str) -> None:
         metadata={"image/png": {"alt": alt, "width": width}},
         raw=True,
     )
+    # JupyterLab 4 does not hand an image's alt text to screen readers, so the words follow as text that
+    # unfolds.
+    words = f"<details><summary>Figure in words</summary>{html.escape(alt)}</details>"
+    display({"text/html": words, "text/plain": ""}, raw=True)
 
 
-def bars(ax: Axes, estimates: Mapping[str, Estimate], *, colors: Sequence[str] | None = None, unit: str = "%") -> None:
-    """Horizontal bars of means with their confidence intervals, first entry on top, each labelled with its number."""
+def bars(
+    ax: Axes, estimates: Mapping[str, Estimate], *, colors: Sequence[str] | None = None, unit: str = "%"
+) -> None:
+    """Horizontal bars of means with their confidence intervals, first entry on top, each labelled with its
+    number."""
     names, values = list(estimates), list(estimates.values())
     error = [v.half_width for v in values]
-    ax.barh(names, [v.mean for v in values], xerr=error, color=colors, height=0.65, error_kw={"lw": 1.2, "capsize": 3})
+    ax.barh(
+        names,
+        [v.mean for v in values],
+        xerr=error,
+        color=colors,
+        height=0.65,
+        error_kw={"lw": 1.2, "capsize": 3},
+    )
     ax.invert_yaxis()
     ax.grid(axis="y", visible=False)
     for row, value in enumerate(values):
         ax.annotate(
-            f"{value}", (max(value.high, value.mean), row), xytext=(6, 0), textcoords="offset points", va="center"
+            f"{value}",
+            (max(value.high, value.mean), row),
+            xytext=(6, 0),
+            textcoords="offset points",
+            va="center",
         )
     ax.margins(x=0.18)
     ax.set_xlabel(unit)
 
 
+def intervals(ax: Axes, estimates: Mapping[str, Estimate], *, colors: Sequence[str] | None = None) -> None:
+    """Dots for means with their confidence intervals, first entry on top, each labelled with its number.
+
+    For axes that do not begin at zero, where the length of a bar would deceive.
+    """
+    colors = colors or [COLORS["blue"]] * len(estimates)
+    for row, (value, color) in enumerate(zip(estimates.values(), colors, strict=True)):
+        ax.errorbar(value.mean, row, xerr=value.half_width, fmt="o", color=color, capsize=3, markersize=7)
+        ax.annotate(f"{value}", (value.high, row), xytext=(7, 0), textcoords="offset points", va="center")
+    ax.set_yticks(range(len(estimates)), list(estimates))
+    ax.set_ylim(len(estimates) - 0.5, -0.5)
+    ax.margins(x=0.25)
+
+
 def pictures(ax: Axes, images, titles: Sequence[str] = (), *, columns: int = 10) -> None:
-    """Grey images (N, 1, H, W) or (N, H, W) in [0, 1] laid out in one axes, `columns` to a row, with short titles above."""
+    """Grey images (N, 1, H, W) or (N, H, W) in [0, 1] laid out in one axes, `columns` to a row, with short
+    titles above."""
     images = np.asarray(images).reshape(len(images), *images.shape[-2:])
     height, width = images.shape[-2:]
     for i, image in enumerate(images):

@@ -26,7 +26,7 @@ ALT = "Accuracy of three arms as horizontal bars: the distilled student closes m
 
 @pytest.fixture
 def notebook(tmp_path, monkeypatch):
-    """An IPython shell whose displays can be caught, as in a notebook, and which leaves this process alone."""
+    """An IPython shell whose displays can be caught, as in a notebook; it leaves this process alone."""
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path))
     monkeypatch.setitem(sys.modules, "a_notebook", ModuleType("a_notebook"))
     config = Config({"HistoryManager": {"enabled": False}})
@@ -55,16 +55,28 @@ def test_the_text_is_in_the_metadata_of_the_output(notebook):
     figure, ax = plt.subplots(figsize=(5, 3))
     ax.plot([1, 2, 3])
     captured = shown(figure, "\n   Accuracy rises with\n   temperature, then falls again beyond T = 10.  ")
-    (output,) = captured.outputs
+    output, _ = captured.outputs
     alt = "Accuracy rises with temperature, then falls again beyond T = 10."
     assert output.metadata["image/png"]["alt"] == alt
     assert alt in output.data["text/plain"]
     assert set(output.data) == {"image/png", "text/plain"}
+    # For screen readers in JupyterLab, which does not pass on the metadata.
+    assert f"</summary>{alt}</details>" in words.data["text/html"]
     assert captured.stdout == captured.stderr == ""
     image = Image.open(io.BytesIO(base64.b64decode(output.data["image/png"])))
     assert image.format == "PNG" and image.size == (5 * plots.DOTS_PER_INCH, 3 * plots.DOTS_PER_INCH)
     assert output.metadata["image/png"]["width"] == 500, "sharp on a dense screen, yet of ordinary size"
     assert np.unique(np.asarray(image)).size > 2, "something is drawn"
+
+
+def test_the_words_follow_as_text_that_unfolds(notebook):
+    captured = shown(
+        plt.figure(), 'Accuracy <b> of student & teacher: "T > 10" hurts the student most of all.'
+    )
+    words = captured.outputs[1].data["text/html"]
+    assert words.startswith("<details>") and words.endswith("</details>")
+    text = "Accuracy &lt;b&gt; of student &amp; teacher: &quot;T &gt; 10&quot; hurts the student most of all."
+    assert text in words
 
 
 def test_the_figure_is_closed(notebook):
@@ -171,6 +183,21 @@ def test_bar_labels_stay_inside_the_figure():
     for text in ax.texts:
         assert text.get_window_extent().x1 <= figure.bbox.x1, text.get_text()
     assert ax.get_xlabel() == "%"
+
+
+def test_intervals_draw_dots_and_whiskers():
+    estimates = {"student alone": Estimate(80.0, 78.0, 82.0, 8), "distilled": Estimate(88.0, 87.0, 89.0, 8)}
+    figure, ax = plt.subplots()
+    plots.intervals(ax, estimates, colors=["#111111", "#222222"])
+    figure.canvas.draw()
+    dots = [container[0] for container in ax.containers]
+    assert [dot.get_xydata()[0].tolist() for dot in dots] == [[80.0, 0.0], [88.0, 1.0]]
+    assert [dot.get_color() for dot in dots] == ["#111111", "#222222"]
+    ends = [container[2][0].get_segments()[0][:, 0].tolist() for container in ax.containers]
+    assert ends == [[78.0, 82.0], [87.0, 89.0]]
+    assert [label.get_text() for label in ax.get_yticklabels()] == list(estimates)
+    assert ax.get_ylim()[0] > ax.get_ylim()[1], "the first entry is on top"
+    assert [text.get_text() for text in ax.texts] == ["80.0 ± 2.0", "88.0 ± 1.0"]
 
 
 # ---------------------------------------------------------------- pictures

@@ -99,13 +99,15 @@ def tracked_texts() -> dict[str, str]:
     )
     if git.returncode == 0:
         paths = [ROOT / name for name in git.stdout.decode("utf-8").split("\0") if name]
-    else:  # an archive without a history: everything but what .gitignore names at the top
-        skipped = {"build", "data", "checkpoints", "__pycache__"}
-        paths = [
-            path
-            for path in ROOT.rglob("*")
-            if not any(p in skipped or p.startswith(".") for p in path.relative_to(ROOT).parts[:-1])
-        ]
+    else:  # an archive without a history: all but caches and what .gitignore names at the top
+        paths = []
+        for path in ROOT.rglob("*"):
+            parts = path.relative_to(ROOT).parts
+            generated = parts[0] in {".venv", "build", "data", "checkpoints"} or parts[0].endswith(
+                ".egg-info"
+            )
+            if not generated and not any(part.endswith("cache") or part == "__pycache__" for part in parts):
+                paths.append(path)
     texts = {}
     for path in paths:
         if path.is_file() and path.suffix not in {".png", ".npz", ".gz"}:

@@ -4,6 +4,7 @@
 * `build`: exercises from their solutions.
 * `lint`: headers, objectives and tasks, alt text, quiet outputs, nbgrader metadata, cell ids.
 * `run`: execute notebooks, refresh their outputs, compare measured minutes with the header's.
+* `proof`: that an exercise grades rightly, tried with the right and wrong `answers` of its tasks.
 
-Each module has a `main(argv)` that the `kdcourse` command calls, and can be run by `python -m` as well.
+The first four are commands: their `main(argv)` is what `kdcourse` calls, and `python -m` runs them as well.
 """

@@ -27,6 +27,8 @@ from kdcourse.authoring import notebooks
 CELL_TIMEOUT = 600.0  # seconds
 TIMEOUT = 1200.0  # seconds for a notebook; a kernel that hangs between cells is not seen by the cell's limit
 CLAIM = re.compile(r"about (\d+) min to read, ([\d.]+) min to run")
+# The sockets of kernels do not work with the loop that Windows has by default.
+_LOOP = asyncio.SelectorEventLoop if sys.platform == "win32" else None
 _WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
@@ -63,12 +65,12 @@ def execute(
         allow_errors=allow_errors,
         record_timing=False,
         coalesce_streams=True,  # how a text is cut into messages depends on the clock
-        store_widget_state=False,
         resources={"metadata": {"path": str(folder)}},
     )
     start = time.perf_counter()
     try:
-        asyncio.run(_within(client, timeout))
+        with asyncio.Runner(loop_factory=_LOOP) as runner:
+            runner.run(_within(client, timeout))
     except (TimeoutError, DeadKernelError, CellExecutionError) as error:
         # When the whole takes too long, the kernel is ended, and that may be all one gets to see.
         if time.perf_counter() - start >= timeout:

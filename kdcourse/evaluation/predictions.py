@@ -59,8 +59,8 @@ def expected_calibration_error(logits: Tensor, labels: Tensor, *, bins: int = 15
         (...): one number a seed.
 
     Source:
-        Guo, Pleiss, Sun & Weinberger, "On Calibration of Modern Neural Networks", ICML 2017, equation 3; computed
-        by torchmetrics.
+        Guo, Pleiss, Sun & Weinberger, "On Calibration of Modern Neural Networks", ICML 2017, equation 3;
+        computed by torchmetrics.
 
     >>> sure = torch.tensor([[20.0, 0.0], [20.0, 0.0]])
     >>> expected_calibration_error(sure, torch.tensor([0, 1])).round().item()

@@ -1,7 +1,7 @@
 """Did it work? Means with intervals over seeds, paired differences, and the share of a gap that was closed.
 
-All intervals are of Student's t over n seeds: they say how much the *mean over seeds* may move if the experiment is repeated
-with other seeds of the same kind, and nothing about other data sets.
+All intervals are of Student's t over n seeds: they say how much the *mean over seeds* may move if the
+experiment is repeated with other seeds of the same kind, and nothing about other data sets.
 """
 
 import math
@@ -54,8 +54,8 @@ def mean_interval(values, *, confidence: float = 0.95) -> Estimate:
 def paired_difference(method, baseline, *, confidence: float = 0.95) -> Estimate:
     """Mean and t-interval of method - baseline, seed by seed.
 
-    Pairing removes what the two arms share through their seed (the split, the initial weights, the teacher), so the interval is often
-    far narrower than that of either arm.
+    Pairing removes what the two arms share through their seed (the split, the initial weights, the
+    teacher), so the interval is often far narrower than that of either arm.
 
     Args:
         method, baseline: n >= 2 numbers each, in the same order of seeds.
@@ -74,15 +74,16 @@ def gap_closed(student, baseline, teacher, *, confidence: float = 0.95) -> Estim
 
     .. math:: 100 \cdot \frac{mean(student - baseline)}{mean(teacher - baseline)}
 
-    A ratio of means, because the ratio of a single seed explodes where its gap is small. The interval is the t-interval of
-    the jackknife (leave one seed out; Tukey 1958; Efron & Tibshirani, "An Introduction to the Bootstrap", 1993, chapter 11).
+    A ratio of means, because the ratio of a single seed explodes where its gap is small. The interval is
+    the t-interval of the jackknife (leave one seed out; Tukey 1958; Efron & Tibshirani, "An Introduction to
+    the Bootstrap", 1993, chapter 11).
 
     Args:
         student, baseline, teacher: n >= 3 numbers each, in the same order of seeds.
 
     Raises:
-        ValueError: the teacher is not better than the baseline on average, or not without one of the seeds: there is no
-            gap to close.
+        ValueError: the teacher is not better than the baseline on average, or not without one of the seeds:
+            there is no gap to close.
 
     >>> gap_closed([93.0, 94.0, 95.0], [90.0, 91.0, 92.0], [94.0, 95.0, 96.0]).mean
     75.0
@@ -93,7 +94,9 @@ def gap_closed(student, baseline, teacher, *, confidence: float = 0.95) -> Estim
     )
     n = len(student)
     if not len(baseline) == len(teacher) == n:
-        raise ValueError(f"baseline, teacher: expected {n} numbers each, got {len(baseline)} and {len(teacher)}")
+        raise ValueError(
+            f"baseline, teacher: expected {n} numbers each, got {len(baseline)} and {len(teacher)}"
+        )
     gain, gap = student - baseline, teacher - baseline
     gaps_without_one = (gap.sum() - gap) / (n - 1)
     if gap.mean() <= 0 or gaps_without_one.min() <= 0:

@@ -118,9 +118,12 @@ class FunctionTask:
         watched = self.learns + (self.constants if case.teacher_requires_grad else ())
         return args, {position: args[position].requires_grad_() for position in watched}
 
-    def expect(self, function: Callable[..., torch.Tensor], case: Case) -> Run:
+    def expect(self, function: Callable[..., torch.Tensor], case: Case, gradients: bool = True) -> Run:
         """One of our own functions, in float64 from the inputs as the answer sees them."""
         args, roots = self.arguments(case, torch.float64)
+        if not gradients:
+            with torch.no_grad():
+                return Run([_numbers(function(*args))], None)
         return self.measure(function(*args), roots)
 
     def observe(self, function: Callable[..., object], case: Case, dtype: torch.dtype, shape: tuple) -> Run:
@@ -154,7 +157,7 @@ class FunctionTask:
         if np.isfinite(first).all() and all(close(pair.got.value, first, 1e-6, 0.0) for pair in pairs):
             mistake = "Your function returns the same numbers whatever it is given."
         else:
-            mistake = self.recognise(pairs, lambda run: run.value)
+            mistake = self.recognise(pairs, gradients=False)
         factors = [ratio(pair.got.value, pair.want.value) for pair in pairs]
         word = factor_in_words(factors, [pair.case.sizes for pair in pairs])
         raise Rejected(
@@ -177,7 +180,7 @@ class FunctionTask:
                 raise Rejected(
                     f"The value is right, the gradient for `{learner}` is not (with {pair.case.where()}): "
                     f"{difference(got, want)}.",
-                    diagnosis=self.recognise(pairs, lambda run: [*run.value, *(run.gradients or [])]),
+                    diagnosis=self.recognise(pairs, gradients=True),
                 )
             self.require_no_leak(pair)
 
@@ -193,7 +196,7 @@ class FunctionTask:
         case, got, want = pairs[-1]
         if pairs[-1].value_right and pairs[-1].gradient_right:
             return self.require_no_leak(pairs[-1])
-        mistake = self.recognise(pairs, lambda run: [*run.value, *(run.gradients or [])])
+        mistake = self.recognise(pairs, gradients=True)
         finite = [
             all(np.isfinite(array).all() for array in part) for part in (got.value, got.gradients or [])
         ]
@@ -212,12 +215,15 @@ class FunctionTask:
             seen = f"the value is right, the gradient is not, {difference(got.gradients, want.gradients)}"
         raise Rejected(f"{case.law}: {seen} (with {case.where()}).", diagnosis=mistake)
 
-    def recognise(self, pairs: list[Pair], part: Callable[[Run], list[np.ndarray]]) -> str | None:
-        """The sentence of the known mistake that gives the same numbers in every case."""
+    def recognise(self, pairs: list[Pair], gradients: bool) -> str | None:
+        """The sentence of the known mistake with the same values (and gradients) in every case."""
+
+        def parts(run: Run) -> list[np.ndarray]:
+            return [*run.value, *(run.gradients or [])] if gradients else run.value
 
         def same(pair: Pair, function: Callable) -> bool:
             try:
-                return pair.agrees(part(pair.got), part(self.expect(function, pair.case)))
+                return pair.agrees(parts(pair.got), parts(self.expect(function, pair.case, gradients)))
             except (RuntimeError, IndexError, ValueError):  # a mistake that cannot be made with these sizes
                 return False
 

@@ -83,8 +83,8 @@ class _Nowhere(io.TextIOBase):
 def guarded(seconds: float) -> Iterator[None]:
     """The whole protection; `TimeUp` is raised when the answer has used up its `seconds`."""
     with contextlib.ExitStack() as stack:
-        stack.enter_context(_settings())
         stack.enter_context(_original_functions())
+        stack.enter_context(_settings())
         stack.enter_context(warnings.catch_warnings())
         warnings.simplefilter("ignore")
         stack.enter_context(contextlib.redirect_stdout(_Nowhere()))
@@ -108,13 +108,13 @@ def _settings() -> Iterator[None]:
     errors = np.geterr()
     try:
         torch.set_default_dtype(torch.float32)
-        torch.set_grad_enabled(True)
         with (
-            torch.inference_mode(False),
+            torch.inference_mode(False),  # this also switches gradients on
             torch.device("cpu") if device.type != "cpu" else contextlib.nullcontext(),
         ):
             yield
     finally:
+        _put_originals_back()  # the answer may have replaced what is called here
         random.setstate(generators[0])
         np.random.set_state(generators[1])
         torch.set_rng_state(generators[2])
@@ -143,12 +143,16 @@ def _original_functions() -> Iterator[None]:
     """Functions put in place of torch's and numpy's step aside meanwhile and come back afterwards."""
     found = [(home, _functions(home)) for home in _HOMES]
     try:
-        for home, original in _ORIGINAL:
-            _put_back(home, original)
+        _put_originals_back()
         yield
     finally:
         for home, functions in found:
             _put_back(home, functions)
+
+
+def _put_originals_back() -> None:
+    for home, functions in _ORIGINAL:
+        _put_back(home, functions)
 
 
 def _put_back(home: object, wanted: dict) -> None:

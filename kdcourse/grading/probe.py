@@ -86,7 +86,10 @@ def prepare(answer: object, names: Sequence[str]) -> Callable[..., object]:
 
 def call(function: Callable[..., object], names: Sequence[str], args: Sequence[object]) -> object:
     """`function(*args)`; raises `Rejected` if it fails, changes an argument or switches gradients off."""
-    before = [(a.detach().clone(), a.requires_grad) if isinstance(a, torch.Tensor) else None for a in args]
+    before = [
+        (a.detach().clone(), a.requires_grad, a._version) if isinstance(a, torch.Tensor) else None
+        for a in args
+    ]
     result = protected(function, *args)
     if not torch.is_grad_enabled():
         torch.set_grad_enabled(True)
@@ -96,7 +99,9 @@ def call(function: Callable[..., object], names: Sequence[str], args: Sequence[o
     for name, tensor, kept in zip(names, args, before, strict=True):
         if kept is None:
             continue
-        if tensor.shape != kept[0].shape or not torch.equal(tensor.detach(), kept[0]):
+        # The version also counts changes that were undone: they leave rounding errors behind.
+        changed = tensor._version != kept[2] or tensor.shape != kept[0].shape
+        if changed or not torch.equal(tensor.detach(), kept[0]):
             raise Rejected(
                 f"Your function changes its argument `{name}`; the caller still needs it.",
                 diagnosis="An in-place operation (`/=`, `+=`, `..._()`) works on the caller's tensor. "

@@ -1,7 +1,8 @@
 """Argument checks shared by the losses: each names the argument, what was expected and what came.
 
-Shapes, dtypes and plain numbers are always checked. The *values* of a tensor are looked at only where that is free:
-on the CPU, outside `torch.compile` and `torch.func` transforms. Elsewhere a look would stall the GPU or break the trace.
+Shapes, dtypes and plain numbers are always checked. The *values* of a tensor are looked at only where that
+is free: on the CPU, outside `torch.compile` and `torch.func` transforms. Elsewhere a look would stall the
+GPU or break the trace.
 """
 
 import math
@@ -22,12 +23,17 @@ def check_logits(name: str, logits: Tensor) -> None:
         raise ValueError(f"{name}: expected at least one row and one class, got {tuple(logits.shape)}")
 
 
-def check_pair(student: Tensor, teacher: Tensor, names: tuple[str, str] = ("student_logits", "teacher_logits")) -> None:
+def check_pair(
+    student: Tensor, teacher: Tensor, names: tuple[str, str] = ("student_logits", "teacher_logits")
+) -> None:
     """Require two logit tensors of one shape; the student is named first."""
     check_logits(names[0], student)
     check_logits(names[1], teacher)
     if student.shape != teacher.shape:
-        raise ValueError(f"{names[1]}: expected the shape of {names[0]}, {tuple(student.shape)}, got {tuple(teacher.shape)}")
+        raise ValueError(
+            f"{names[1]}: expected the shape of {names[0]}, {tuple(student.shape)}, "
+            f"got {tuple(teacher.shape)}"
+        )
 
 
 def check_labels(labels: Tensor, logits: Tensor) -> None:
@@ -37,11 +43,15 @@ def check_labels(labels: Tensor, logits: Tensor) -> None:
         got = f"{labels.dtype}" if isinstance(labels, Tensor) else type(labels).__name__
         raise ValueError(f"labels: expected an int64 tensor of class indices, got {got}")
     if labels.shape != (batch,):
-        raise ValueError(f"labels: expected shape ({batch},) to go with the logits, got {tuple(labels.shape)}")
+        raise ValueError(
+            f"labels: expected shape ({batch},) to go with the logits, got {tuple(labels.shape)}"
+        )
     if _values_are_free(labels):
         low, high = labels.min().item(), labels.max().item()
         if low < 0 or high >= classes:
-            raise ValueError(f"labels: expected class indices in 0 .. {classes - 1}, got values from {low} to {high}")
+            raise ValueError(
+                f"labels: expected class indices in 0 .. {classes - 1}, got values from {low} to {high}"
+            )
 
 
 def check_temperature(temperature: float) -> None:
@@ -49,7 +59,9 @@ def check_temperature(temperature: float) -> None:
     check_number("temperature", temperature, low=0.0, open_low=True)
 
 
-def check_number(name: str, value: float, *, low: float = -math.inf, high: float = math.inf, open_low: bool = False) -> None:
+def check_number(
+    name: str, value: float, *, low: float = -math.inf, high: float = math.inf, open_low: bool = False
+) -> None:
     """Require a finite number in [low, high] (or above `low` if `open_low`)."""
     if not isinstance(value, Real):
         got = "a tensor; use float(...)" if isinstance(value, Tensor) else type(value).__name__

@@ -1,8 +1,9 @@
 """Response-based losses: the student matches what the teacher *says*.
 
-Conventions of every function here: B is the batch size, C the number of classes; logits have shape (B, C); the student
-comes before the teacher; no gradient reaches the teacher; natural logarithms; mean over the batch; the result is a
-0-dimensional tensor in the student's dtype (half-precision inputs are computed in float32 inside).
+Conventions of every function here: B is the batch size, C the number of classes; logits have shape (B, C);
+the student comes before the teacher; no gradient reaches the teacher; natural logarithms; mean over the
+batch; the result is a 0-dimensional tensor in the student's dtype (half-precision inputs are computed in
+float32 inside).
 """
 
 import torch
@@ -15,10 +16,11 @@ from kdcourse.losses._checks import check_labels, check_number, check_pair, chec
 def soft_cross_entropy(student_logits: Tensor, teacher_logits: Tensor, *, temperature: float = 1.0) -> Tensor:
     r"""Cross-entropy of the student against the teacher's softened probabilities, without the factor T².
 
-    .. math:: -\frac{1}{B} \sum_b \sum_c p_{bc} \log q_{bc}, \qquad p = softmax(t / T), \quad q = softmax(s / T)
+    .. math:: -\frac{1}{B} \sum_b \sum_c p_{bc} \log q_{bc},
+              \qquad p = softmax(t / T), \quad q = softmax(s / T)
 
-    It differs from the Kullback-Leibler divergence by the teacher's entropy, a constant for the student: same gradient,
-    another value (not zero at equality).
+    It differs from the Kullback-Leibler divergence by the teacher's entropy, a constant for the student:
+    same gradient, another value (not zero at equality).
 
     Args:
         student_logits: s, shape (B, C).
@@ -32,8 +34,8 @@ def soft_cross_entropy(student_logits: Tensor, teacher_logits: Tensor, *, temper
         ValueError: wrong or unequal shapes, an empty batch, a temperature that is not positive and finite.
 
     Source:
-        Hinton, Vinyals & Dean, "Distilling the Knowledge in a Neural Network", NIPS 2014 workshop (arXiv 1503.02531),
-        section 2.
+        Hinton, Vinyals & Dean, "Distilling the Knowledge in a Neural Network", NIPS 2014 workshop (arXiv
+        1503.02531), section 2.
 
     >>> import torch
     >>> zeros = torch.zeros(3, 4)
@@ -54,9 +56,10 @@ def soft_target_loss(student_logits: Tensor, teacher_logits: Tensor, *, temperat
     .. math:: \frac{T^2}{B} \sum_b \sum_c p_{bc} \left(\log p_{bc} - \log q_{bc}\right),
               \qquad p = softmax(t / T), \quad q = softmax(s / T)
 
-    The factor T² keeps the gradient of the order of that of ordinary cross-entropy when T changes: the gradient with
-    respect to one row of student logits is T (q - p) / B, which tends to (s - t) / (B C) for centred logits and large T.
-    In float32 the value carries a rounding error of about T² * 1e-7 (the gradient one of T * 1e-7): study large T in float64.
+    The factor T² keeps the gradient of the order of that of ordinary cross-entropy when T changes: the
+    gradient with respect to one row of student logits is T (q - p) / B, which tends to (s - t) / (B C) for
+    centred logits and large T. In float32 the value carries a rounding error of about T² * 1e-7 (the
+    gradient one of T * 1e-7): study large T in float64.
 
     Args:
         student_logits: s, shape (B, C).
@@ -70,13 +73,14 @@ def soft_target_loss(student_logits: Tensor, teacher_logits: Tensor, *, temperat
         ValueError: wrong or unequal shapes, an empty batch, a temperature that is not positive and finite.
 
     Source:
-        Hinton, Vinyals & Dean, "Distilling the Knowledge in a Neural Network", NIPS 2014 workshop (arXiv 1503.02531),
-        section 2 and equations 2 to 4. The paper writes cross-entropy; the divergence has the same gradient. Widely used code often
-        calls ``kl_div`` with its default reduction, which divides by C as well.
+        Hinton, Vinyals & Dean, "Distilling the Knowledge in a Neural Network", NIPS 2014 workshop (arXiv
+        1503.02531), section 2 and equations 2 to 4. The paper writes cross-entropy; the divergence has the
+        same gradient. Widely used code often calls ``kl_div`` with its default reduction, which divides by
+        C as well.
 
     >>> import torch
     >>> teacher = torch.tensor([[2.0, 0.0]])
-    >>> soft_target_loss(teacher + 7, teacher).item()  # adding a constant to a row of logits changes no probability
+    >>> soft_target_loss(teacher + 7, teacher).item()  # a shift of all logits changes nothing
     0.0
     """
     check_pair(student_logits, teacher_logits)
@@ -90,7 +94,12 @@ def soft_target_loss(student_logits: Tensor, teacher_logits: Tensor, *, temperat
 
 
 def kd_loss(
-    student_logits: Tensor, teacher_logits: Tensor, labels: Tensor, *, temperature: float = 4.0, alpha: float = 0.9
+    student_logits: Tensor,
+    teacher_logits: Tensor,
+    labels: Tensor,
+    *,
+    temperature: float = 4.0,
+    alpha: float = 0.9,
 ) -> Tensor:
     r"""Knowledge-distillation loss: soft targets of the teacher and the true labels together.
 
@@ -111,19 +120,20 @@ def kd_loss(
             (On a GPU the range of the labels is left to the device, so that nothing waits for it.)
 
     Source:
-        Hinton, Vinyals & Dean, "Distilling the Knowledge in a Neural Network", NIPS 2014 workshop (arXiv 1503.02531),
-        section 2. The paper gives no weights by name; implementations differ in which term alpha multiplies.
+        Hinton, Vinyals & Dean, "Distilling the Knowledge in a Neural Network", NIPS 2014 workshop (arXiv
+        1503.02531), section 2. The paper gives no weights by name; implementations differ in which term
+        alpha multiplies.
 
     >>> import torch
     >>> logits = torch.zeros(2, 3)
-    >>> round(kd_loss(logits, logits, torch.tensor([0, 2]), alpha=0.9).item(), 4)  # 0.1 * log 3: the soft term is zero
+    >>> round(kd_loss(logits, logits, torch.tensor([0, 2]), alpha=0.9).item(), 4)  # 0.1 * log 3
     0.1099
     """
     check_pair(student_logits, teacher_logits)
     check_labels(labels, student_logits)
     check_number("alpha", alpha, low=0.0, high=1.0)
     soft = soft_target_loss(_wide(student_logits), teacher_logits, temperature=temperature)
-    # The default would leave samples labelled -100 out without a word where the range is not checked (GPU, vmap).
+    # The default would leave out samples labelled -100 where the range is not checked (GPU, vmap).
     no_label = torch.iinfo(torch.int64).min
     hard = F.cross_entropy(_wide(student_logits), labels, ignore_index=no_label)
     return (alpha * soft + (1 - alpha) * hard).to(student_logits.dtype)
@@ -147,8 +157,9 @@ def logit_matching_loss(student_logits: Tensor, teacher_logits: Tensor) -> Tenso
         ValueError: wrong or unequal shapes, an empty batch.
 
     Source:
-        Ba & Caruana, "Do Deep Nets Really Need to be Deep?", NIPS 2014, equation 1 (there per training set: 1/(2T) with
-        T the number of samples); Hinton, Vinyals & Dean (2014), section 2.1, for the limit of high temperature.
+        Ba & Caruana, "Do Deep Nets Really Need to be Deep?", NIPS 2014, equation 1 (there per training set:
+        1/(2T) with T the number of samples); Hinton, Vinyals & Dean (2014), section 2.1, for the limit of
+        high temperature.
 
     >>> import torch
     >>> logit_matching_loss(torch.tensor([[3.0, 4.0]]), torch.zeros(1, 2)).item()  # (9 + 16) / 2

@@ -9,8 +9,9 @@ from kdcourse.models.staged import StagedNet
 class BasicBlock(nn.Module):
     """Two 3x3 convolutions and a shortcut without parameters.
 
-    Where the block halves the map and widens it, the shortcut takes every second pixel and fills the new channels with zeros:
-    option A of He, Zhang, Ren & Sun, "Deep Residual Learning for Image Recognition", CVPR 2016, section 4.2.
+    Where the block halves the map and widens it, the shortcut takes every second pixel and fills the new
+    channels with zeros: option A of He, Zhang, Ren & Sun, "Deep Residual Learning for Image Recognition",
+    CVPR 2016, section 4.2.
     """
 
     def __init__(self, n_in: int, n_out: int, stride: int):
@@ -23,7 +24,9 @@ class BasicBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         shortcut = x[:, :, :: self.stride, :: self.stride]
-        shortcut = F.pad(shortcut, (0, 0, 0, 0, self.new_channels // 2, self.new_channels - self.new_channels // 2))
+        shortcut = F.pad(
+            shortcut, (0, 0, 0, 0, self.new_channels // 2, self.new_channels - self.new_channels // 2)
+        )
         x = F.relu(self.bn1(self.conv1(x)))
         return F.relu(self.bn2(self.conv2(x)) + shortcut)
 
@@ -37,18 +40,20 @@ def cifar_resnet(depth: int, *, classes: int = 10, channels: int = 3) -> StagedN
         channels: channels of the input.
 
     Returns:
-        A `StagedNet` with stages ``stem`` (B, 16, 32, 32), ``group1`` (B, 16, 32, 32), ``group2`` (B, 32, 16, 16) and
-        ``group3`` (B, 64, 8, 8) for 32x32 images.
+        A `StagedNet` with stages ``stem`` (B, 16, 32, 32), ``group1`` (B, 16, 32, 32), ``group2`` (B, 32,
+        16, 16) and ``group3`` (B, 64, 8, 8) for 32x32 images.
 
     >>> from kdcourse.models import count_parameters
-    >>> [round(count_parameters(cifar_resnet(depth)) / 1e6, 2) for depth in (20, 56, 110)]  # the paper: 0.27, 0.85, 1.7
+    >>> [round(count_parameters(cifar_resnet(depth)) / 1e6, 2) for depth in (20, 56, 110)]
     [0.27, 0.85, 1.73]
     """
     n, rest = divmod(depth - 2, 6)
     if rest or n < 1:
         raise ValueError(f"depth: expected 6n + 2 with n >= 1 (8, 14, 20, ..., 56, 110), got {depth}")
     stages = {
-        "stem": nn.Sequential(nn.Conv2d(channels, 16, 3, padding=1, bias=False), nn.BatchNorm2d(16), nn.ReLU())
+        "stem": nn.Sequential(
+            nn.Conv2d(channels, 16, 3, padding=1, bias=False), nn.BatchNorm2d(16), nn.ReLU()
+        )
     }
     n_in = 16
     for i, width in enumerate((16, 32, 64), start=1):

@@ -1,6 +1,7 @@
 """Nets that train in seconds on a laptop: multilayer perceptrons and small convolutional nets."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from torch import nn
 
@@ -21,9 +22,11 @@ def mlp(*sizes: int, dropout: float = 0.0) -> StagedNet:
     ('hidden1', 'hidden2')
     """
     if len(sizes) < 3 or min(sizes) < 1:
-        raise ValueError(f"sizes: expected at least three positive sizes (input, hidden ..., output), got {sizes}")
+        raise ValueError(
+            f"sizes: expected at least three positive sizes (input, hidden ..., output), got {sizes}"
+        )
     stages = {}
-    for i, (n_in, n_out) in enumerate(zip(sizes[:-2], sizes[1:-1], strict=True), start=1):
+    for i, (n_in, n_out) in enumerate(pairwise(sizes[:-1]), start=1):
         layers = [nn.Flatten()] if i == 1 else []
         layers += [nn.Linear(n_in, n_out), nn.ReLU()]
         layers += [nn.Dropout(dropout)] if dropout > 0 else []
@@ -39,7 +42,8 @@ def small_cnn(
     size: int = 8,
     channels: int = 1,
 ) -> StagedNet:
-    """Small convolutional net: 3x3 convolution, batch norm and ReLU per stage, then a linear layer on the flattened map.
+    """Small convolutional net: 3x3 convolution, batch norm and ReLU per stage, then a linear layer on the
+    flattened map.
 
     On images of 8 to 16 pixels a flattened last map classifies better than global average pooling.
 
@@ -58,7 +62,9 @@ def small_cnn(
     9978
     """
     if len(widths) != len(strides) or not widths:
-        raise ValueError(f"widths and strides: expected the same number, at least one, got {widths} and {strides}")
+        raise ValueError(
+            f"widths and strides: expected the same number, at least one, got {widths} and {strides}"
+        )
     stages, n_in = {}, channels
     for i, (width, stride) in enumerate(zip(widths, strides, strict=True), start=1):
         convolution = nn.Conv2d(n_in, width, 3, stride=stride, padding=1, bias=False)

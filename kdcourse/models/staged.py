@@ -8,8 +8,9 @@ from torch import Tensor, nn
 class StagedNet(nn.Module):
     """A chain of named stages and a head.
 
-    ``net(x)`` returns the logits. ``net(x, return_features=True)`` returns ``(logits, features)``, where `features` maps
-    each stage's name to what that stage put out, in order. No hooks are involved, so nothing can be forgotten.
+    ``net(x)`` returns the logits. ``net(x, return_features=True)`` returns ``(logits, features)``, where
+    `features` maps each stage's name to what that stage put out, in order. No hooks are involved, so
+    nothing can be forgotten.
 
     Args:
         stages: name -> module, applied in this order.

@@ -1,4 +1,5 @@
-"""How is it learned? One loop, many seeds at once, teachers that stay as they are, checkpoints that survive."""
+"""How is it learned? One loop, many seeds at once, teachers that stay as they are, checkpoints that
+survive."""
 
 from kdcourse.training.batches import Batches
 from kdcourse.training.checkpoint import CheckpointError, load_checkpoint, save_checkpoint

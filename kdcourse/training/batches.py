@@ -8,17 +8,18 @@ from torch import Tensor
 
 
 class Batches:
-    """Shuffled mini-batches of tensors: ``batches(step)`` is the batch of that step, whatever was asked before.
+    """Shuffled mini-batches of tensors: ``batches(step)`` is the batch of that step, whatever was asked
+    before.
 
-    An epoch visits every sample once, in an order drawn from (seed, epoch); batches run on across the end of an epoch, so all have
-    the same size. As nothing is remembered, an interrupted run finds the same data again, and two arms of an experiment with
-    the same seed see the same samples in the same order.
+    An epoch visits every sample once, in an order drawn from (seed, epoch); batches run on across the end
+    of an epoch, so all have the same size. As nothing is remembered, an interrupted run finds the same data
+    again, and two arms of an experiment with the same seed see the same samples in the same order.
 
     Args:
         tensors: equally long tensors (N, ...), or (S, N, ...) for S seeds.
         batch_size: samples a batch (per seed).
-        seeds: one integer, or a sequence of S integers for stacked tensors; copy i is shuffled by ``seeds[i]`` exactly as a run
-            of its own would be.
+        seeds: one integer, or a sequence of S integers for stacked tensors; copy i is shuffled by
+            ``seeds[i]`` exactly as a run of its own would be.
 
     >>> batches = Batches(torch.arange(4), batch_size=2, seeds=0)
     >>> first_epoch = torch.cat([*batches(0), *batches(1)])
@@ -31,13 +32,22 @@ class Batches:
         self.seeds = tuple(to_int(seed) for seed in (seeds if self.stacked else (seeds,)))
         lead = 2 if self.stacked else 1
         if not tensors or any(t.ndim < lead for t in tensors):
-            raise ValueError(f"tensors: expected at least one, each with {lead} leading dimensions, got {_shapes(tensors)}")
+            raise ValueError(
+                f"tensors: expected at least one, each with {lead} leading dimensions, got {_shapes(tensors)}"
+            )
         if any(t.shape[:lead] != tensors[0].shape[:lead] for t in tensors):
-            raise ValueError(f"tensors: expected the same number of samples in each, got shapes {_shapes(tensors)}")
+            raise ValueError(
+                f"tensors: expected the same number of samples in each, got shapes {_shapes(tensors)}"
+            )
         if self.stacked and tensors[0].shape[0] != len(self.seeds):
-            raise ValueError(f"tensors: expected a leading dimension of {len(self.seeds)} seeds, got {_shapes(tensors)}")
+            raise ValueError(
+                f"tensors: expected a leading dimension of {len(self.seeds)} seeds, got {_shapes(tensors)}"
+            )
         if tensors[0].shape[lead - 1] < 1 or batch_size < 1:
-            raise ValueError(f"batch_size: expected at least 1 and at least one sample, got {batch_size} of {_shapes(tensors)}")
+            raise ValueError(
+                f"batch_size: expected at least 1, of at least one sample, got {batch_size} of "
+                f"{_shapes(tensors)}"
+            )
         self.tensors, self.batch_size = tensors, batch_size
         self.size = tensors[0].shape[lead - 1]
         self._orders: dict[int, Tensor] = {}
@@ -66,12 +76,16 @@ class Batches:
     def _order(self, epoch: int) -> Tensor:
         if epoch not in self._orders:
             orders = [_permutation(self.size, seed, epoch) for seed in self.seeds]
-            self._orders = {k: v for k, v in self._orders.items() if abs(k - epoch) <= 1}  # no more than is in use
+            self._orders = {
+                k: v for k, v in self._orders.items() if abs(k - epoch) <= 1
+            }  # no more than is in use
             self._orders[epoch] = torch.stack(orders).to(self.tensors[0].device)
         return self._orders[epoch]
 
     def __repr__(self) -> str:
-        return f"Batches(shapes={_shapes(self.tensors)}, batch_size={self.batch_size}, seeds={list(self.seeds)})"
+        return (
+            f"Batches(shapes={_shapes(self.tensors)}, batch_size={self.batch_size}, seeds={list(self.seeds)})"
+        )
 
 
 def _permutation(n: int, seed: int, epoch: int) -> Tensor:

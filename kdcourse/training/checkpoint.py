@@ -19,10 +19,11 @@ class CheckpointError(RuntimeError):
 
 
 def save_checkpoint(path: str | Path, state: dict) -> None:
-    """Write `state` (tensors, numbers, strings, lists, dicts) to `path` so that the file is at all times either the old or the new one.
+    """Write `state` (tensors, numbers, strings, lists, dicts) to `path` so that the file is at all times
+    either the old or the new one.
 
-    The bytes go to a neighbour ``<name>.partial`` first, reach the disk, and take the final name in one step. They begin with a
-    SHA-256 sum, by which `load_checkpoint` knows a damaged file.
+    The bytes go to a neighbour ``<name>.partial`` first, reach the disk, and take the final name in one
+    step. They begin with a SHA-256 sum, by which `load_checkpoint` knows a damaged file.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -46,16 +47,21 @@ def load_checkpoint(path: str | Path) -> dict:
     """
     content = Path(path).read_bytes()
     if not content.startswith(MAGIC):
-        raise CheckpointError(f"{path} is not a kdcourse checkpoint. Give another file name, or delete it to start anew.")
+        raise CheckpointError(
+            f"{path} is not a kdcourse checkpoint. Give another file name, or delete it to start anew."
+        )
     digest, payload = content[len(MAGIC) :][:DIGEST_BYTES], content[len(MAGIC) + DIGEST_BYTES :]
     if hashlib.sha256(payload).digest() != digest:
-        raise CheckpointError(f"{path} is damaged ({len(content)} bytes, wrong checksum). Delete it to start the run anew.")
+        raise CheckpointError(
+            f"{path} is damaged ({len(content)} bytes, wrong checksum). Delete it to start the run anew."
+        )
     try:
         # weights_only: a checkpoint from elsewhere can hold data, but no code that would run on loading.
         return torch.load(io.BytesIO(payload), map_location="cpu", weights_only=True)
     except (RuntimeError, pickle.UnpicklingError, EOFError) as error:
         raise CheckpointError(
-            f"{path} holds more than plain data, or comes from another version of torch. Delete it to start the run anew."
+            f"{path} holds more than plain data, or comes from another version of torch. "
+            "Delete it to start the run anew."
         ) from error
 
 

@@ -1,7 +1,8 @@
 """The one training loop of the course.
 
-Left out on purpose: epochs (a batch is a function of the step), metrics during training (evaluate afterwards, or call `fit` in
-pieces), gradient clipping, mixed precision, several devices. A training *scheme* is not a loop of its own but an objective handed to this one.
+Left out on purpose: epochs (a batch is a function of the step), metrics during training (evaluate
+afterwards, or call `fit` in pieces), gradient clipping, mixed precision, several devices. A training
+*scheme* is not a loop of its own but an objective handed to this one.
 """
 
 import math
@@ -39,32 +40,40 @@ def fit(
     checkpoint_every: int = 100,
     progress: bool = True,
 ) -> Tensor:
-    """Train `model` in place: `steps` times, a step down the gradient of ``objective(model, *batches(step))``.
+    """Train `model` in place: `steps` steps down the gradient of ``objective(model, *batches(step))``.
 
     Args:
-        model: all that is trained (an `nn.ModuleList` where there is more than a student). A teacher is no part of it, or is
-            wrapped in `Teacher`.
-        objective: (model, *batch) -> loss of shape (), or (S,) for the S nets of a `SeedStack`, whose sum is minimised.
+        model: all that is trained (an `nn.ModuleList` where there is more than a student). A teacher is no
+            part of it, or is wrapped in `Teacher`.
+        objective: (model, *batch) -> loss of shape (), or (S,) for the S nets of a `SeedStack`, whose sum
+            is minimised.
         batches: step -> batch, e.g. `Batches`.
         steps: number of gradient steps.
         lr, weight_decay: of the default, AdamW with `warmup_cosine`; not used if `optimizer` is given.
         optimizer, schedule: your own instead (with an optimiser and no schedule the rate stays constant).
-        checkpoint: file to write every `checkpoint_every` steps and at the end. If it exists already the run goes on from it,
-            and on a CPU ends bit for bit where an uninterrupted run ends. Steps, batches, optimiser and rate must be as before;
-            the objective and the data themselves are not compared.
-        progress: show a progress bar if the run takes longer than two seconds (never when KDCOURSE_QUIET is set).
+        checkpoint: file to write every `checkpoint_every` steps and at the end. If it exists already the
+            run goes on from it, and on a CPU ends bit for bit where an uninterrupted run ends. Steps,
+            batches, optimiser and rate must be as before; the objective and the data themselves are not
+            compared.
+        progress: show a progress bar if the run takes longer than two seconds (never when KDCOURSE_QUIET is
+            set).
 
     Returns:
         The loss before every step, shape (steps,) or (steps, S), on the model's device.
 
     Raises:
         CheckpointError: the file is damaged, or belongs to another run.
-        FloatingPointError: the loss is no longer finite at a look-up (every 100 steps, before a checkpoint and at the end).
+        FloatingPointError: the loss is no longer finite at a look-up (every 100 steps, before a checkpoint
+            and at the end).
     """
     if steps < 1 or checkpoint_every < 1:
-        raise ValueError(f"steps and checkpoint_every: expected at least 1, got {steps} and {checkpoint_every}")
+        raise ValueError(
+            f"steps and checkpoint_every: expected at least 1, got {steps} and {checkpoint_every}"
+        )
     if optimizer is None:
-        optimizer = torch.optim.AdamW(model.parameters(), lr=float(lr), weight_decay=float(weight_decay), fused=True)
+        optimizer = torch.optim.AdamW(
+            model.parameters(), lr=float(lr), weight_decay=float(weight_decay), fused=True
+        )
         schedule = warmup_cosine(optimizer, steps)
     parts = {"model": model, "optimizer": optimizer} | ({} if schedule is None else {"schedule": schedule})
     run = _describe(steps, batches, optimizer)
@@ -91,7 +100,7 @@ def fit(
 
 
 def warmup_cosine(optimizer: Optimizer, steps: int, *, warmup: float = 0.05) -> LambdaLR:
-    """Learning-rate factor: linear from 0 to 1 over the first `warmup` share of the steps, then a half cosine to 0."""
+    """Learning-rate factor: linear up to 1 over the first `warmup` share of the steps, then a half cosine."""
     rise = max(1, round(warmup * steps))
 
     def factor(step: int) -> float:
@@ -104,8 +113,11 @@ def warmup_cosine(optimizer: Optimizer, steps: int, *, warmup: float = 0.05) -> 
 
 def _describe(steps: int, batches: Callable, optimizer: Optimizer) -> str:
     """What a checkpoint must agree on with the run that goes on from it."""
-    plan = re.sub(r" at 0x[0-9a-fA-F]+", "", repr(batches))  # the address of a function is another in the next process
-    rates = ", ".join(f"{k} {optimizer.defaults[k]}" for k in ("lr", "weight_decay") if k in optimizer.defaults)
+    # Without the address of a function or object, which is another in the next process.
+    plan = re.sub(r" at 0x[0-9a-fA-F]+", "", repr(batches))
+    rates = ", ".join(
+        f"{k} {optimizer.defaults[k]}" for k in ("lr", "weight_decay") if k in optimizer.defaults
+    )
     return f"{steps} steps of {plan} by {type(optimizer).__name__}, {rates}"
 
 
@@ -123,7 +135,8 @@ def _resume(checkpoint: str | Path, parts: dict, run: str) -> list[Tensor]:
     except (RuntimeError, ValueError, KeyError) as error:
         parts["model"].load_state_dict(before)  # what fitted has been copied already
         raise CheckpointError(
-            f"{checkpoint} does not fit this {name}: {error}. Give another file name, or delete it to start anew."
+            f"{checkpoint} does not fit this {name}: {error}. "
+            "Give another file name, or delete it to start anew."
         ) from error
     restore_generators(state["generators"])
     device = next(parts["model"].parameters()).device
@@ -133,7 +146,8 @@ def _resume(checkpoint: str | Path, parts: dict, run: str) -> list[Tensor]:
 def _require_finite(loss: Tensor, step: int) -> None:
     if not torch.isfinite(loss).all():
         raise FloatingPointError(
-            f"the loss is {loss.detach().tolist()} at step {step}: check the inputs for NaN, or lower the learning rate"
+            f"the loss is {loss.detach().tolist()} at step {step}: "
+            "check the inputs for NaN, or lower the learning rate"
         )
 
 
@@ -141,7 +155,8 @@ def _progress(steps: range, *, total: int, show: bool):
     if not show or os.environ.get("KDCOURSE_QUIET"):
         return steps
     if _in_notebook():
-        # Here a bar is a widget or nothing: tqdm.auto falls back to stderr, which an autograder takes for a failure.
+        # Here a bar is a widget or nothing: tqdm.auto falls back to stderr, which an autograder takes for a
+        # failure.
         from tqdm.notebook import IProgress, tqdm
 
         if IProgress is None:

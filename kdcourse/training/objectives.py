@@ -1,7 +1,7 @@
 """Objectives for `fit`: what one student is asked to do with a batch.
 
-Each works on one net and on a `SeedStack`. A batch is (images, labels) or (images, teacher logits, labels); teacher logits
-that were computed beforehand save most of the time of distillation.
+Each works on one net and on a `SeedStack`. A batch is (images, labels) or (images, teacher logits, labels);
+teacher logits that were computed beforehand save most of the time of distillation.
 """
 
 from collections.abc import Callable

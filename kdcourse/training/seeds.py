@@ -1,4 +1,5 @@
-"""Train the same small net from many seeds at once, so that paired experiments with intervals cost seconds."""
+"""Train the same small net from many seeds at once, so that paired experiments with intervals cost
+seconds."""
 
 import copy
 from collections.abc import Callable, Sequence
@@ -11,7 +12,8 @@ from torch.func import functional_call, stack_module_state, vmap
 
 
 def seeded(make_model: Callable[[], nn.Module], seed: int) -> nn.Module:
-    """Build a model with initial weights that depend on `seed` alone; the global generator is left as it was."""
+    """Build a model with initial weights that depend on `seed` alone; the global generator is left as it
+    was."""
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(to_int(seed))  # torch.manual_seed would reseed the GPUs as well
         return make_model()
@@ -20,17 +22,18 @@ def seeded(make_model: Callable[[], nn.Module], seed: int) -> nn.Module:
 class SeedStack(nn.Module):
     """S copies of one architecture, each initialised from its own seed, run and trained as one module.
 
-    Every parameter and buffer gets a leading dimension S. Because copy i sees only slice i, a sum of per-seed losses and an element-wise optimiser
-    (SGD, Adam, AdamW) give the same S nets as S separate runs; anything that mixes parameters, such as clipping the global
-    gradient norm, does not. Dropout works in each copy by itself, but draws other masks than S separate runs would.
+    Every parameter and buffer gets a leading dimension S. Because copy i sees only slice i, a sum of
+    per-seed losses and an element-wise optimiser (SGD, Adam, AdamW) give the same S nets as S separate
+    runs; anything that mixes parameters, such as clipping the global gradient norm, does not. Dropout works
+    in each copy by itself, but draws other masks than S separate runs would.
 
     Args:
         make_model: builds one model on the CPU, e.g. ``lambda: mlp(64, 32, 10)``.
         seeds: one integer a copy.
 
     Shapes:
-        ``stack(x)`` maps (S, B, ...) to (S, B, C); further keyword arguments go to the model, and every tensor it returns
-        gets the leading S.
+        ``stack(x)`` maps (S, B, ...) to (S, B, C); further keyword arguments go to the model, and every
+        tensor it returns gets the leading S.
 
     >>> from kdcourse.models import mlp
     >>> stack = SeedStack(lambda: mlp(64, 32, 10), seeds=[0, 1, 2])
@@ -46,11 +49,14 @@ class SeedStack(nn.Module):
         members = [seeded(make_model, seed) for seed in self.seeds]
         parameters, buffers = stack_module_state(members)
         # A module's own names may not hold dots, so "head.weight" is kept as "head/weight".
-        self._stacked_parameters = nn.ParameterDict({_flat(k): nn.Parameter(v.detach(), v.requires_grad) for k, v in parameters.items()})
+        self._stacked_parameters = nn.ParameterDict(
+            {_flat(k): nn.Parameter(v.detach(), v.requires_grad) for k, v in parameters.items()}
+        )
         self._stacked_buffers = nn.Module()
         for name, value in buffers.items():
             self._stacked_buffers.register_buffer(_flat(name), value)
-        # The skeleton is a module without data; the tuple keeps it out of this module's own parameters and state.
+        # The skeleton is a module without data; the tuple keeps it out of this module's own parameters and
+        # state.
         self._skeleton = (copy.deepcopy(members[0]).to("meta"),)
 
     def forward(self, x: Tensor, **kwargs):
@@ -82,7 +88,8 @@ class SeedStack(nn.Module):
 
 
 def for_each_seed(model: nn.Module, loss: Callable[..., Tensor], **options) -> Callable[..., Tensor]:
-    """The loss, with `options` fixed, as it fits `model`: mapped over the leading seed dimension of a `SeedStack`, else as it is.
+    """The loss, with `options` fixed, as it fits `model`: mapped over the leading seed dimension of a
+    `SeedStack`, else as it is.
 
     So one objective serves one net and many: it returns a loss of shape () or (S,).
     """

@@ -7,8 +7,9 @@ from torch import nn
 class Teacher(nn.Module):
     """A network that only answers: always in evaluation mode, never part of a gradient.
 
-    Put it anywhere, also inside a module that is trained: ``.train()`` on that module stops here, so batch-norm statistics stay
-    as they are and dropout stays off, and its outputs carry no graph, so an optimiser finds no gradient to follow.
+    Put it anywhere, also inside a module that is trained: ``.train()`` on that module stops here, so
+    batch-norm statistics stay as they are and dropout stays off, and its outputs carry no graph, so an
+    optimiser finds no gradient to follow.
 
     Args:
         network: the trained network; put into evaluation mode.

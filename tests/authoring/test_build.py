@@ -1,5 +1,7 @@
 """Exercises are what nbgrader would release, the same bytes each time, without a word of the solution."""
 
+import json
+
 import pytest
 
 from kdcourse.authoring import build, notebooks, text
@@ -106,10 +108,17 @@ def test_leaks_are_found(small_source, config, extra, expected):
 
 
 def test_a_leak_of_a_whole_manual_answer_is_found(config):
-    meta = '{"schema_version": 3, "grade": true, "grade_id": "why", "locked": false, "points": 2, "solution": true}'
+    meta = {
+        "schema_version": 3,
+        "grade": True,
+        "grade_id": "why",
+        "locked": False,
+        "points": 2,
+        "solution": True,
+    }
     answer = "Because the gradient shrinks with the temperature."
     source = text.from_text(
-        f"# %% [markdown] nbgrader={meta}\n# {answer}\n\n# %% [markdown]\n# Recall: {answer}"
+        f"# %% [markdown] nbgrader={json.dumps(meta)}\n# {answer}\n\n# %% [markdown]\n# Recall: {answer}"
     )
     with pytest.raises(build.LeakError, match="shows the hidden line 'Because"):
         build.build(source, config)

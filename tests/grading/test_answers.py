@@ -22,13 +22,13 @@ ANSWERS = [(path.stem, answer) for path in FILES for answer in read_answers(path
 def test_verdict_and_diagnosis(task, answer, capfd):
     names = {}
     exec(compile(answer.source, answer.name, "exec"), names)
-    start = time.perf_counter()
+    start = time.process_time()  # of this core: the machine may be busy
     report = check(task, names[task])
     assert report.passed == (answer.kind == "right"), report
     assert answer.expected in "\n".join(report.feedback), report
     assert report.feedback and all(report.feedback)
     assert report.passed <= (report.diagnosis is None)
-    assert time.perf_counter() - start < 5
+    assert time.process_time() - start < 5
     assert capfd.readouterr() == ("", "")
 
 

@@ -5,6 +5,7 @@ import signal
 import threading
 import time
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ import torch
 import torch.nn.functional as F
 
 from kdcourse import grading
+from kdcourse.authoring.answers import read_answers
 from kdcourse.grading import Report, check
 from kdcourse.grading.tasks import all_tasks
 
@@ -61,8 +63,9 @@ def meddle():
     torch.set_float32_matmul_precision("medium")
     np.seterr(all="raise")
     warnings.simplefilter("error")
-    torch.softmax = F.kl_div = torch.Tensor.softmax = np.sum = lambda *args, **options: 0
     torch.set_grad_enabled(False)
+    torch.softmax = F.kl_div = torch.Tensor.softmax = np.sum = lambda *args, **options: 0
+    torch.set_grad_enabled = torch.set_default_dtype = torch.set_rng_state = torch.softmax
 
 
 def meddling(*args):
@@ -79,20 +82,25 @@ def test_global_state_is_left_alone(task, answer):
     assert after == before, [key for key in before if before[key] != after[key]]
 
 
-def test_state_that_is_unusual_is_left_alone_and_does_not_disturb():
-    def odd():
+def right_answer(task):
+    path = Path(__file__).parent.parent / "answers" / "ex01" / f"{task}.py"
+    names = {}
+    exec(next(answer.source for answer in read_answers(path) if answer.kind == "right"), names)
+    return names[task]
+
+
+@pytest.mark.parametrize("task", ["kd_loss", "kd_train_step"])
+def test_state_that_is_unusual_is_left_alone_and_does_not_disturb(task):
+    kept = torch.get_default_dtype(), np.geterr()
+    try:
         torch.set_default_dtype(torch.float64)
         torch.set_grad_enabled(False)
         np.seterr(all="raise")
         torch.autograd.set_detect_anomaly(True)
-
-    kept = torch.get_default_dtype(), np.geterr()
-    try:
-        odd()
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             before = state()
-            report = check("kd_loss", right)
+            report = check(task, right_answer(task))
             assert report.passed, report
             assert state() == before
     finally:
@@ -102,9 +110,10 @@ def test_state_that_is_unusual_is_left_alone_and_does_not_disturb():
         torch.autograd.set_detect_anomaly(False)
 
 
-def test_inside_inference_mode():
+@pytest.mark.parametrize("task", ["kd_loss", "kd_train_step"])
+def test_inside_inference_mode(task):
     with torch.inference_mode():
-        assert check("kd_loss", right).passed
+        assert check(task, right_answer(task)).passed
 
 
 def test_functions_replaced_before_the_check_do_not_help(monkeypatch):

@@ -79,6 +79,18 @@ def test_training_together_equals_training_apart(make, scheme):
         assert state["stages.conv1.1.num_batches_tracked"] == 25
 
 
+def test_every_seed_gets_its_whole_gradient():
+    """Adam hides a factor in the loss; plain gradient descent does not."""
+    x, y, stack = images(), labels(), SeedStack(NETS["mlp"], SEEDS)
+    descent = torch.optim.SGD(stack.parameters(), lr=0.1)
+    fit(stack, supervised(), Batches(x, y, batch_size=10, seeds=SEEDS), steps=5, optimizer=descent)
+    for i, seed in enumerate(SEEDS):
+        alone = seeded(NETS["mlp"], seed)
+        descent = torch.optim.SGD(alone.parameters(), lr=0.1)
+        fit(alone, supervised(), Batches(x[i], y[i], batch_size=10, seeds=seed), steps=5, optimizer=descent)
+        torch.testing.assert_close(stack.member(i).head.weight, alone.head.weight, rtol=1e-5, atol=1e-5)
+
+
 def test_batch_statistics_move_in_training_only():
     stack, x = SeedStack(NETS["cnn"], SEEDS), images()
     before = {name: value.clone() for name, value in stack.named_buffers()}

@@ -193,6 +193,35 @@ def kd_loss(s, t, y, T, alpha):
     return alpha * T * T * soft(s, t, T) + (1 - alpha) * hard
 
 
+# %% right: nansum
+def kd_loss(s, t, y, T, alpha):
+    p = F.softmax(t.detach() / T, 1)
+    kl = (p * (p.log() - F.log_softmax(s / T, 1))).nansum(1).mean()
+    return combine(s, t, y, T, alpha, kl)
+
+
+# %% right: mean over everything times the number of classes
+def kd_loss(s, t, y, T, alpha):
+    kl = nn.KLDivLoss(reduction="mean")(F.log_softmax(s / T, 1), F.softmax(t.data / T, 1))
+    return combine(s, t, y, T, alpha, kl * s.shape[1])
+
+
+# %% right: two cross-entropies
+def kd_loss(s, t, y, T, alpha):
+    t = t.detach()
+    p = F.softmax(t / T, 1)
+    return combine(s, t, y, T, alpha, F.cross_entropy(s / T, p) - F.cross_entropy(t / T, p))
+
+
+# %% right: vmap over the samples
+def kd_loss(s, t, y, T, alpha):
+    def one(z, v):
+        log_p, log_q = torch.log_softmax(v / T, 0), torch.log_softmax(z / T, 0)
+        return (log_p.exp() * (log_p - log_q)).sum()
+
+    return combine(s, t, y, T, alpha, torch.func.vmap(one)(s, t.detach()).mean())
+
+
 # %% right: says a lot
 def kd_loss(s, t, y, T, alpha):
     import warnings
@@ -546,6 +575,21 @@ def kd_loss(s, t, y, T, alpha):
     return alpha * T * T * kl + (1 - alpha) * hard
 
 
+# %% wrong: teacher changed in place and back -> changes its argument `teacher_logits`
+def kd_loss(s, t, y, T, alpha):
+    with torch.no_grad():
+        t.div_(T)
+        p = F.softmax(t, 1)
+        t.mul_(T)
+    return combine(s, t, y, T, alpha, F.kl_div(F.log_softmax(s / T, 1), p, reduction="batchmean"))
+
+
+# %% wrong: labels reshaped in place -> changes its argument `labels`
+def kd_loss(s, t, y, T, alpha):
+    hard = -F.log_softmax(s, 1).gather(1, y.unsqueeze_(1)).mean()
+    return alpha * T * T * soft(s, t, T) + (1 - alpha) * hard
+
+
 # %% wrong: teacher frozen for good -> `teacher_logits.requires_grad`
 def kd_loss(s, t, y, T, alpha):
     t.requires_grad_(False)
@@ -556,6 +600,13 @@ def kd_loss(s, t, y, T, alpha):
 def kd_loss(s, t, y, T, alpha):
     loss = combine(s, t, y, T, alpha, soft(s, t, T))
     loss.backward()
+    return loss
+
+
+# %% wrong: backward inside, graph kept -> `student_logits.grad` is filled
+def kd_loss(s, t, y, T, alpha):
+    loss = combine(s, t, y, T, alpha, soft(s, t, T))
+    loss.backward(retain_graph=True)
     return loss
 
 
