@@ -55,7 +55,7 @@ def test_the_text_is_in_the_metadata_of_the_output(notebook):
     figure, ax = plt.subplots(figsize=(5, 3))
     ax.plot([1, 2, 3])
     captured = shown(figure, "\n   Accuracy rises with\n   temperature, then falls again beyond T = 10.  ")
-    output, _ = captured.outputs
+    output, words = captured.outputs
     alt = "Accuracy rises with temperature, then falls again beyond T = 10."
     assert output.metadata["image/png"]["alt"] == alt
     assert alt in output.data["text/plain"]

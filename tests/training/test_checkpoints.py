@@ -336,6 +336,16 @@ def test_another_plan_is_refused(tmp_path, change):
     assert_same_bits(dict(model.state_dict()), before)
 
 
+def test_another_optimizer_is_refused(tmp_path):
+    """Of the same rate and decay; its state would not even be missed."""
+    path = tmp_path / "run.ckpt"
+    started(path)
+    model, batches, options = build("adamw")
+    optimizer = torch.optim.Adam(model.parameters(), **options)
+    with pytest.raises(CheckpointError, match=r"by AdamW.*this one is .* by Adam,"):
+        fit(model, noisy_objective, batches, steps=STEPS, checkpoint=path, optimizer=optimizer)
+
+
 def test_batches_in_another_order_are_refused(tmp_path):
     path = tmp_path / "run.ckpt"
     started(path)

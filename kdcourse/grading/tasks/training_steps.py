@@ -87,11 +87,9 @@ class World:
             momentum=self.momentum,
             weight_decay=0.01 if self.momentum else 0.0,
         )
-        for leftover in (False, True):  # fill the momentum buffers, then leave old gradients behind
-            for i, parameter in enumerate(self.student.parameters()):
-                parameter.grad = (0.3 * normal(self.seed + 300 + i + 50 * leftover, *parameter.shape)).float()
-            if not leftover:
-                self.optimizer.step()
+        for i, parameter in enumerate(self.student.parameters()):
+            parameter.grad = (0.3 * normal(self.seed + 300 + i, *parameter.shape)).float()
+        self.optimizer.step()  # fills the momentum buffers; the gradients stay behind
         self.optimizer.steps = 0
         self.student.eval()
         self.teacher.train()
