@@ -52,6 +52,9 @@ else
 	@$(PY) -m kdcourse.cli lab $(if $(NOTEBOOK),--notebook "$(NOTEBOOK)") $(LAB_OPTIONS)
 endif
 
+# Small nets gain little from a second thread, and lose much where other programs want the cores as well.
+test test-quick test-notebooks notebooks times: export OMP_NUM_THREADS ?= 1
+
 test: $(STAMP) ## everything: lint, all tests, all notebooks
 	@$(MAKE) --no-print-directory lint
 	@echo "==> All tests"

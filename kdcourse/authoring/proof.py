@@ -7,6 +7,8 @@ proof.
 """
 
 import copy
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from nbformat import NotebookNode, v4
@@ -27,14 +29,6 @@ def tasks(exercise: NotebookNode) -> list[str]:
     return [notebooks.grade_id(cell) for cell in exercise.cells if notebooks.role(cell) == "solution"]
 
 
-def prove_solution(source: NotebookNode, folder: Path) -> list[str]:
-    """The solution runs and stays silent on stderr, which nbgrader takes for a failure."""
-    book = copy.deepcopy(source)
-    execute(book, folder, allow_errors=True)
-    found = [f"cell {cell.id} fails: {error}" for cell in book.cells if (error := _error(cell))]
-    return found + [f"cell {cell.id} writes to stderr" for cell in book.cells if _stderr(cell)]
-
-
 def prove_untouched(exercise: NotebookNode, stub: str, folder: Path) -> list[str]:
     """Each check cell fails with the stub's message; every other cell runs, or meets the stub it calls."""
     book, found = copy.deepcopy(exercise), []
@@ -53,56 +47,15 @@ def prove_untouched(exercise: NotebookNode, stub: str, folder: Path) -> list[str
     return found
 
 
-def prove_answers(
-    source: NotebookNode, exercise: NotebookNode, answers: dict[str, list[Answer]], folder: Path
-) -> list[str]:
-    """Right answers pass the public and the hidden checks, others fail the public ones as expected."""
-    found = [
-        f"task {task}: {problem}" for task in tasks(exercise) for problem in _enough(answers.get(task, []))
-    ]
-    book = v4.new_notebook()
-    solved = {cell.id: cell for cell in source.cells}
-
-    watched: list[tuple[str, Answer] | None] = []  # for each cell: the task and the answer it judges
-
-    def add(code: str, task: str = "", answer: Answer | None = None) -> None:
-        book.cells.append(v4.new_code_cell(code))
-        watched.append((task, answer) if answer else None)
-
-    for cell in exercise.cells:
-        if cell.cell_type != "code":
-            continue
-        role, task = notebooks.role(cell), notebooks.grade_id(cell)
-        task = task.removesuffix("_check").removesuffix("_hidden") if role == "check" else task
-        if role == "check" and task in answers:
-            for answer in answers[task]:
-                # The whole check, hidden tests included, for right answers; what learners see for the others.
-                code = solved[cell.id].source if answer.kind == "right" else cell.source
-                if not code.strip() or (
-                    answer.kind != "right" and notebooks.grade_id(cell) == f"{task}_hidden"
-                ):
-                    continue
-                add(_KEEP)
-                add(answer.source)
-                add(code, task, answer)
-                add(_RESTORE)
-        add(solved[cell.id].source)
-    execute(book, folder, allow_errors=True)
-    judged = [_judge(cell, *(pair or ("", None))) for cell, pair in zip(book.cells, watched, strict=True)]
-    return found + [problem for problem in judged if problem]
+def _judge_plain(cell: NotebookNode) -> str | None:
+    if error := _error(cell):
+        return f"a cell of the solution or of an answer fails: {error}\n{cell.source}"
+    # nbgrader takes it for a failure.
+    return f"a cell of the solution writes to stderr:\n{cell.source}" if _stderr(cell) else None
 
 
-def _enough(answers: list[Answer]) -> list[str]:
-    least = {"right": 2, "wrong": 3, "trivial": 3}
-    counts = {kind: sum(answer.kind == kind for answer in answers) for kind in least}
-    return [f"has {counts[kind]} {kind} answers, needs {n}" for kind, n in least.items() if counts[kind] < n]
-
-
-def _judge(cell: NotebookNode, task: str, answer: Answer | None) -> str | None:
-    error = _error(cell)
-    if answer is None:
-        return f"this cell fails while answers are tried: {error}\n{cell.source}" if error else None
-    label = f"task {task}: {answer.kind} answer {answer.name!r}"
+def _judge_answer(cell: NotebookNode, task: str, answer: Answer) -> str | None:
+    error, label = _error(cell), f"task {task}: {answer.kind} answer {answer.name!r}"
     if answer.kind == "right":
         if error:
             return f"{label} is rejected: {error}"
@@ -114,6 +67,50 @@ def _judge(cell: NotebookNode, task: str, answer: Answer | None) -> str | None:
     if answer.expected not in error:
         return f"{label} is rejected without saying {answer.expected!r}: {error}"
     return None
+
+
+def prove_answers(
+    source: NotebookNode, exercise: NotebookNode, answers: dict[str, list[Answer]], folder: Path
+) -> list[str]:
+    """The solution passes; right answers pass public and hidden checks; others fail as expected.
+
+    All in one kernel, up to the last check cell; what follows it is executed with the solved notebook.
+    """
+    found = [
+        f"task {task}: {problem}" for task in tasks(exercise) for problem in _enough(answers.get(task, []))
+    ]
+    book, judges = v4.new_notebook(), []
+
+    def add(code: str, judge: Callable[[NotebookNode], str | None] = _judge_plain) -> None:
+        book.cells.append(v4.new_code_cell(code))
+        judges.append(judge)
+
+    solved = {cell.id: cell for cell in source.cells}
+    last = max(number for number, cell in enumerate(exercise.cells) if notebooks.role(cell) == "check")
+    for cell in exercise.cells[: last + 1]:
+        if cell.cell_type != "code":
+            continue
+        if notebooks.role(cell) == "check":
+            name = notebooks.grade_id(cell)
+            task = name.removesuffix("_check").removesuffix("_hidden")
+            for answer in answers.get(task, []):
+                # The whole check, hidden tests included, for right answers; what learners see for the others.
+                check = solved[cell.id].source if answer.kind == "right" else cell.source
+                if check.strip() and (answer.kind == "right" or name == f"{task}_check"):
+                    add(_KEEP)
+                    add(answer.source)
+                    add(check, partial(_judge_answer, task=task, answer=answer))
+                    add(_RESTORE)
+        add(solved[cell.id].source)
+    execute(book, folder, allow_errors=True)
+    judged = [judge(cell) for judge, cell in zip(judges, book.cells, strict=True)]
+    return found + [problem for problem in judged if problem]
+
+
+def _enough(answers: list[Answer]) -> list[str]:
+    least = {"right": 2, "wrong": 3, "trivial": 3}
+    counts = {kind: sum(answer.kind == kind for answer in answers) for kind in least}
+    return [f"has {counts[kind]} {kind} answers, needs {n}" for kind, n in least.items() if counts[kind] < n]
 
 
 def _error(cell: NotebookNode) -> str | None:

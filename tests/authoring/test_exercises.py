@@ -42,14 +42,11 @@ def test_exercises_are_up_to_date():
 @pytest.mark.slow
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.stem)
 class TestExercise:
-    def test_solution_passes(self, path):
-        assert not proof.prove_solution(notebooks.read(path), path.parent)
-
     def test_untouched_exercise_fails_in_its_check_cells_only(self, path):
         exercise = notebooks.read(notebooks.exercise_of(path))
         assert not proof.prove_untouched(exercise, STUB, path.parent)
 
-    def test_answers_are_judged_rightly(self, path):
+    def test_solution_passes_and_answers_are_judged_rightly(self, path):
         source, exercise = notebooks.read(path), notebooks.read(notebooks.exercise_of(path))
         answers = answers_for(path.stem[2:4], proof.tasks(exercise))
         assert not proof.prove_answers(source, exercise, answers, path.parent)
@@ -59,7 +56,6 @@ class TestExercise:
 def test_the_example_is_proved(tmp_path):
     source = text.from_text(EXAMPLE.read_text(encoding="utf-8"))
     exercise = build.build(source, CONFIG)
-    assert not proof.prove_solution(source, tmp_path)
     assert not proof.prove_untouched(exercise, STUB, tmp_path)
     answers = answers_for("01", ["temperature_softmax", "kd_loss"])
     assert not proof.prove_answers(source, exercise, answers, tmp_path)
@@ -124,7 +120,6 @@ def changed(notebook, task, code):
 @pytest.mark.slow
 def test_the_small_exercise_is_proved(small, tmp_path):
     source, exercise = small
-    assert not proof.prove_solution(source, tmp_path)
     assert not proof.prove_untouched(exercise, STUB, tmp_path)
     assert not proof.prove_answers(source, exercise, small_answers(tmp_path), tmp_path)
 
@@ -133,16 +128,17 @@ def test_the_small_exercise_is_proved(small, tmp_path):
 @pytest.mark.parametrize(
     ("task", "code", "expected"),
     [
-        ("double", "def double(x):\n    return 1.0", "cell double-check fails: AssertionError: three"),
+        ("double", "def double(x):\n    return 1.0", "solution or of an answer fails: AssertionError: three"),
         (
             "double_check",
             "import sys\nprint('careful', file=sys.stderr)",
-            "cell double-check writes to stderr",
+            "a cell of the solution writes to stderr:",
         ),
     ],
 )
 def test_a_bad_solution_is_found(small, tmp_path, task, code, expected):
-    assert proof.prove_solution(changed(small[0], task, code), tmp_path) == [expected]
+    found = proof.prove_answers(changed(small[0], task, code), small[1], small_answers(tmp_path), tmp_path)
+    assert any(expected in line and code in line for line in found)
 
 
 @pytest.mark.slow
@@ -186,7 +182,7 @@ def test_a_broken_cell_and_a_missing_check_are_found(small, tmp_path):
         ("return x**2", "return 1 / 0", "is not rejected by the check, but by ZeroDivisionError"),
         ("squared -> three", "squared -> four", "is rejected without saying 'four'"),
         ("return 0", "return 6", "trivial answer '0' passes"),
-        ("import math", "1 / 0", "this cell fails while answers are tried: ZeroDivisionError"),
+        ("import math", "1 / 0", "a cell of the solution or of an answer fails: ZeroDivisionError"),
         ("# %% right: times two\ndef double(x):\n    return 2 * x", "", "has 1 right answers, needs 2"),
     ],
 )

@@ -62,6 +62,24 @@ def build(kind, seed=0, size=30):
 KINDS = ("adamw", "stack", "function", "constant", "step", "milestones", "one-cycle", "cosine")
 
 
+class Stopped(Exception):
+    pass
+
+
+def stop_at(step):
+    """The objective, which fails when it is called for the step: a run cut short."""
+    calls = 0
+
+    def objective(*arguments):
+        nonlocal calls
+        calls += 1
+        if calls > step:
+            raise Stopped
+        return noisy_objective(*arguments)
+
+    return objective
+
+
 def end_state(model, losses, options):
     """Everything that must agree to the last bit."""
     optimizer = options.get("optimizer")

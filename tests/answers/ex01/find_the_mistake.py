@@ -35,6 +35,16 @@ def find_the_mistake(loss):
     return not (same and invariant)
 
 
+# %% right: with a warning of PyTorch's and one of the learner's
+def find_the_mistake(loss):
+    import warnings
+
+    warnings.warn("careful", stacklevel=1)
+    s, t = pair()
+    F.kl_div(F.log_softmax(s), F.softmax(t))
+    return not_zero_at_equality(loss) or depends_on_neighbours(loss)
+
+
 # %% right: compared with a loss that one trusts
 def find_the_mistake(loss):
     s, t = pair()

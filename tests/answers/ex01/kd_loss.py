@@ -578,9 +578,9 @@ def kd_loss(s, t, y, T, alpha):
 # %% wrong: teacher changed in place and back -> changes its argument `teacher_logits`
 def kd_loss(s, t, y, T, alpha):
     with torch.no_grad():
-        t.div_(T)
-        p = F.softmax(t, 1)
-        t.mul_(T)
+        before = t.clone()
+        p = F.softmax(t.div_(T), 1)
+        t.copy_(before)
     return combine(s, t, y, T, alpha, F.kl_div(F.log_softmax(s / T, 1), p, reduction="batchmean"))
 
 

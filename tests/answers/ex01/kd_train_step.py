@@ -675,6 +675,20 @@ def kd_train_step(student, teacher, x, y, optimizer, T, alpha):
     return loss.item()
 
 
+# %% wrong: momentum thrown away -> are not where one step brings them
+def kd_train_step(student, teacher, x, y, optimizer, T, alpha):
+    student.train()
+    teacher.eval()
+    with torch.no_grad():
+        t = teacher(x)
+    loss = kd_loss(student(x), t, y, T, alpha)
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.state.clear()
+    optimizer.step()
+    return loss.item()
+
+
 # %% wrong: uphill -> uphill
 def kd_train_step(student, teacher, x, y, optimizer, T, alpha):
     student.train()
