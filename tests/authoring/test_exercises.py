@@ -138,7 +138,7 @@ def test_the_small_exercise_is_proved(small, tmp_path):
 )
 def test_a_bad_solution_is_found(small, tmp_path, task, code, expected):
     found = proof.prove_answers(changed(small[0], task, code), small[1], small_answers(tmp_path), tmp_path)
-    assert any(expected in line and code in line for line in found)
+    assert any(expected in line for line in found), found
 
 
 @pytest.mark.slow
