@@ -66,12 +66,13 @@ test-quick: $(STAMP) ## the every-day tests: no slow ones, no notebooks
 	@echo "==> Tests without the slow ones"
 	@$(PY) -m pytest -m "not slow"
 
-test-notebooks: $(STAMP) ## execute lectures and solutions, compare the outputs marked for it
+# tests/offline holds the module that keeps the notebooks' kernels off the network.
+test-notebooks: $(STAMP) ## execute lectures and solutions offline, compare the outputs marked for it
 ifeq ($(NOTEBOOKS),)
 	@echo "==> There are no notebooks to test"
 else
 	@echo "==> Lectures and solutions"
-	@$(PY) -m pytest --nbval-lax --nbval-current-env --nbval-cell-timeout $(CELL_TIMEOUT) $(NOTEBOOKS)
+	@PYTHONPATH="$(CURDIR)/tests/offline" $(PY) -m pytest --nbval-lax --nbval-current-env --nbval-cell-timeout $(CELL_TIMEOUT) $(NOTEBOOKS)
 endif
 
 lint: $(STAMP) ## check the style of code and the form of notebooks

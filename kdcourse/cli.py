@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -55,6 +56,8 @@ def open_lab(course: Path, notebook: Path, extra: Sequence[str] = ()) -> int:
 
     if not notebook.is_relative_to(course):
         raise CommandError(f"{notebook} is not in the course's folder, {course}.")
+    # For the kernels: small nets gain little from a second thread, and lose much on a busy machine.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
     print(f"Opening {notebook.name} in JupyterLab. To stop it: Ctrl-C here, twice.", flush=True)
     # In this process, not in a child: then Ctrl-C reaches JupyterLab, which shuts its kernels down itself.
     # By its address, not as a file to open: then the address that is printed leads to the notebook as well.

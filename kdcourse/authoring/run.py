@@ -87,7 +87,9 @@ def execute(
 
 async def _within(client: NotebookClient, timeout: float) -> None:
     settings = {key: value for key, value in os.environ.items() if not key.startswith("KDCOURSE_")}
-    await asyncio.wait_for(client.async_execute(env=settings | {"KDCOURSE_QUIET": "1"}), timeout)
+    # Small nets gain little from a second thread, and lose much where other programs want the cores.
+    settings = {"OMP_NUM_THREADS": "1"} | settings | {"KDCOURSE_QUIET": "1"}
+    await asyncio.wait_for(client.async_execute(env=settings), timeout)
 
 
 def settle(notebook: NotebookNode) -> None:

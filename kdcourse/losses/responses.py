@@ -6,7 +6,6 @@ batch; the result is a 0-dimensional tensor in the student's dtype (half-precisi
 float32 inside).
 """
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor
 
