@@ -24,7 +24,7 @@ COLORS = {
     "yellow": "#F0E442",
     "grey": "#6E6E6E",
 }
-# What an arm of an experiment is drawn in, in every lecture.
+# What an arm of an experiment is drawn in where it has one of these roles.
 ROLE_COLORS = {
     "student alone": COLORS["grey"],
     "control": COLORS["orange"],
