@@ -12,28 +12,50 @@ import torch
 from torch import Tensor
 
 
-def check_logits(name: str, logits: Tensor) -> None:
-    """Require a floating-point tensor of shape (B, C) with B >= 1 and C >= 1."""
-    if not isinstance(logits, Tensor) or not logits.is_floating_point():
-        got = f"{logits.dtype}" if isinstance(logits, Tensor) else type(logits).__name__
-        raise ValueError(f"{name}: expected a floating-point tensor of shape (B, C), got {got}")
-    if logits.ndim != 2:
-        raise ValueError(f"{name}: expected shape (B, C), got {tuple(logits.shape)}")
-    if 0 in logits.shape:
-        raise ValueError(f"{name}: expected at least one row and one class, got {tuple(logits.shape)}")
+def check_tensor(name: str, tensor: Tensor, shape: str) -> None:
+    """Require a floating-point tensor of the dimensions that `shape` lists, as "(B, C, H, W)"; none empty.
+
+    "(B, ...)" stands for one dimension or more.
+    """
+    if not isinstance(tensor, Tensor) or not tensor.is_floating_point():
+        got = f"{tensor.dtype}" if isinstance(tensor, Tensor) else type(tensor).__name__
+        raise ValueError(f"{name}: expected a floating-point tensor of shape {shape}, got {got}")
+    letters = shape.strip("()").replace(",", " ").split()
+    at_least = "..." in letters
+    wanted = len(letters) - at_least
+    if tensor.ndim < wanted or (tensor.ndim > wanted and not at_least):
+        raise ValueError(f"{name}: expected shape {shape}, got {tuple(tensor.shape)}")
+    if 0 in tensor.shape:
+        raise ValueError(f"{name}: expected no empty dimension, got {tuple(tensor.shape)}")
+
+
+def check_same_shape(names: tuple[str, str], first: Tensor, second: Tensor) -> None:
+    """Require equal shapes: a loss never broadcasts."""
+    if first.shape != second.shape:
+        raise ValueError(
+            f"{names[1]}: expected the shape of {names[0]}, {tuple(first.shape)}, got {tuple(second.shape)}"
+        )
+
+
+def check_same_batch(names: tuple[str, str], first: Tensor, second: Tensor) -> None:
+    """Require as many samples (the first dimension); the others may differ."""
+    if first.shape[0] != second.shape[0]:
+        raise ValueError(
+            f"{names[1]}: expected the batch size of {names[0]}, {first.shape[0]}, "
+            f"got {second.shape[0]} (shape {tuple(second.shape)})"
+        )
 
 
 def check_pair(
-    student: Tensor, teacher: Tensor, names: tuple[str, str] = ("student_logits", "teacher_logits")
+    student: Tensor,
+    teacher: Tensor,
+    names: tuple[str, str] = ("student_logits", "teacher_logits"),
+    shape: str = "(B, C)",
 ) -> None:
-    """Require two logit tensors of one shape; the student is named first."""
-    check_logits(names[0], student)
-    check_logits(names[1], teacher)
-    if student.shape != teacher.shape:
-        raise ValueError(
-            f"{names[1]}: expected the shape of {names[0]}, {tuple(student.shape)}, "
-            f"got {tuple(teacher.shape)}"
-        )
+    """Require two tensors of one shape, of the dimensions that `shape` lists; the student is named first."""
+    check_tensor(names[0], student, shape)
+    check_tensor(names[1], teacher, shape)
+    check_same_shape(names, student, teacher)
 
 
 def check_labels(labels: Tensor, logits: Tensor) -> None:
@@ -46,7 +68,7 @@ def check_labels(labels: Tensor, logits: Tensor) -> None:
         raise ValueError(
             f"labels: expected shape ({batch},) to go with the logits, got {tuple(labels.shape)}"
         )
-    if _values_are_free(labels):
+    if values_are_free(labels):
         low, high = labels.min().item(), labels.max().item()
         if low < 0 or high >= classes:
             raise ValueError(
@@ -73,7 +95,8 @@ def check_number(
         raise ValueError(f"{name}: expected a finite number in {interval}, got {value}")
 
 
-def _values_are_free(tensor: Tensor) -> bool:
+def values_are_free(tensor: Tensor) -> bool:
+    """Whether the values of `tensor` can be looked at without a GPU waiting or a trace breaking."""
     return (
         tensor.device.type == "cpu"
         and not torch.compiler.is_compiling()

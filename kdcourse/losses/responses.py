@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from kdcourse.losses._checks import check_labels, check_number, check_pair, check_temperature
+from kdcourse.losses._numerics import divergence, wide, wide_pair
 
 
 def soft_cross_entropy(student_logits: Tensor, teacher_logits: Tensor, *, temperature: float = 1.0) -> Tensor:
@@ -43,7 +44,7 @@ def soft_cross_entropy(student_logits: Tensor, teacher_logits: Tensor, *, temper
     """
     check_pair(student_logits, teacher_logits)
     check_temperature(temperature)
-    student, teacher = _wide(student_logits), _wide(teacher_logits.detach())
+    student, teacher = wide_pair(student_logits, teacher_logits)
     target = F.softmax(teacher / temperature, dim=1)
     loss = -(target * F.log_softmax(student / temperature, dim=1)).sum(dim=1).mean()
     return loss.to(student_logits.dtype)
@@ -84,11 +85,8 @@ def soft_target_loss(student_logits: Tensor, teacher_logits: Tensor, *, temperat
     """
     check_pair(student_logits, teacher_logits)
     check_temperature(temperature)
-    student, teacher = _wide(student_logits), _wide(teacher_logits.detach())
-    log_q = F.log_softmax(student / temperature, dim=1)
-    log_p = F.log_softmax(teacher / temperature, dim=1)
-    # F.kl_div has no batching rule for torch.func.vmap, which trains many seeds at once.
-    loss = temperature**2 * (log_p.exp() * (log_p - log_q)).sum(dim=1).mean()
+    student, teacher = wide_pair(student_logits, teacher_logits)
+    loss = temperature**2 * divergence(teacher / temperature, student / temperature).mean()
     return loss.to(student_logits.dtype)
 
 
@@ -131,10 +129,10 @@ def kd_loss(
     check_pair(student_logits, teacher_logits)
     check_labels(labels, student_logits)
     check_number("alpha", alpha, low=0.0, high=1.0)
-    soft = soft_target_loss(_wide(student_logits), teacher_logits, temperature=temperature)
+    soft = soft_target_loss(wide(student_logits), teacher_logits, temperature=temperature)
     # Not F.cross_entropy: it would skip samples labelled -100 where the range is not checked (GPU, vmap),
     # and torch.func.vmap runs it slowly.
-    log_probabilities = F.log_softmax(_wide(student_logits), dim=1)
+    log_probabilities = F.log_softmax(wide(student_logits), dim=1)
     hard = -log_probabilities.gather(1, labels[:, None]).mean()
     return (alpha * soft + (1 - alpha) * hard).to(student_logits.dtype)
 
@@ -166,10 +164,5 @@ def logit_matching_loss(student_logits: Tensor, teacher_logits: Tensor) -> Tenso
     12.5
     """
     check_pair(student_logits, teacher_logits)
-    difference = _wide(student_logits) - _wide(teacher_logits.detach())
-    return (0.5 * difference.square().sum(dim=1).mean()).to(student_logits.dtype)
-
-
-def _wide(logits: Tensor) -> Tensor:
-    """Half precision rounds a sum over classes badly, so compute in float32 at least."""
-    return logits.float() if logits.dtype.itemsize < 4 else logits
+    student, teacher = wide_pair(student_logits, teacher_logits)
+    return (0.5 * (student - teacher).square().sum(dim=1).mean()).to(student_logits.dtype)

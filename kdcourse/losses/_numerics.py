@@ -1,0 +1,55 @@
+"""Arithmetic shared by the losses, safe where textbook formulas divide zero by zero.
+
+Half precision rounds long sums badly and `torch.autocast` would send every matrix product through it, so
+losses compute in float32 at least and give the result in the student's dtype.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def wide(x: Tensor) -> Tensor:
+    """`x` in float32 at least."""
+    return x.float() if x.dtype.itemsize < 4 else x
+
+
+def wide_pair(student: Tensor, teacher: Tensor) -> tuple[Tensor, Tensor]:
+    """Both in one dtype, float32 at least; the teacher without its graph."""
+    student, teacher = wide(student), wide(teacher.detach())
+    common = torch.promote_types(student.dtype, teacher.dtype)
+    return student.to(common), teacher.to(common)
+
+
+def matmul(a: Tensor, b: Tensor) -> Tensor:
+    """``a @ b`` in the precision of its arguments, under autocast too."""
+    with torch.autocast(a.device.type, enabled=False):
+        return a @ b
+
+
+def unit(x: Tensor, dim: int | tuple[int, ...] = -1, floor: float | Tensor = 0.0) -> Tensor:
+    """`x` divided by its Euclidean norm along `dim`; zero, with zero gradient, where the norm is <= `floor`.
+
+    A zero vector has no direction. F.normalize's gradient is 1e12 there, that of x / norm is NaN.
+    """
+    norm = torch.linalg.vector_norm(x, dim=dim, keepdim=True)
+    null = norm <= floor
+    return x * torch.where(null, 0.0, 1.0 / torch.where(null, 1.0, norm))
+
+
+def centred_unit(x: Tensor, dim: int) -> Tensor:
+    """`x` minus its mean along `dim`, divided by the norm; inner products are Pearson correlations.
+
+    A constant vector correlates with nothing and becomes zero, with zero gradient. What rounding leaves of
+    it after the mean is subtracted is not taken for a direction.
+    """
+    rounding = 8 * torch.finfo(x.dtype).eps * torch.linalg.vector_norm(x.detach(), dim=dim, keepdim=True)
+    return unit(x - x.mean(dim=dim, keepdim=True), dim=dim, floor=rounding)
+
+
+def divergence(teacher_logits: Tensor, student_logits: Tensor, dim: int = -1) -> Tensor:
+    """KL(softmax(teacher) || softmax(student)) along `dim`, which disappears; in nats."""
+    log_q = F.log_softmax(student_logits, dim=dim)
+    log_p = F.log_softmax(teacher_logits, dim=dim)
+    # F.kl_div has no batching rule for torch.func.vmap, which trains many seeds at once.
+    return (log_p.exp() * (log_p - log_q)).sum(dim=dim)
