@@ -1,0 +1,111 @@
+"""The shared arithmetic: directions where there are some, zeros with zero gradients where there are none."""
+
+import math
+
+import pytest
+import torch
+
+from kdcourse.losses import _numerics as numerics
+
+
+def gradient_of_sum(function, x):
+    x = x.clone().requires_grad_()
+    weights = torch.arange(1.0, x.numel() + 1, dtype=x.dtype).view_as(x)
+    return torch.autograd.grad((weights * function(x)).sum(), x)[0]
+
+
+def test_half_precision_is_widened_and_the_rest_is_left():
+    for dtype in (torch.bfloat16, torch.float16):
+        assert numerics.wide(torch.zeros(1, dtype=dtype)).dtype == torch.float32
+    for dtype in (torch.float32, torch.float64):
+        x = torch.zeros(1, dtype=dtype)
+        assert numerics.wide(x) is x
+
+
+@pytest.mark.parametrize(
+    ("of_student", "of_teacher", "common"),
+    [
+        (torch.bfloat16, torch.bfloat16, torch.float32),
+        (torch.bfloat16, torch.float16, torch.float32),
+        (torch.float32, torch.float64, torch.float64),
+        (torch.float64, torch.bfloat16, torch.float64),
+    ],
+)
+def test_a_pair_gets_one_dtype_and_the_teacher_loses_its_graph(of_student, of_teacher, common):
+    student = torch.ones(2, dtype=of_student, requires_grad=True)
+    teacher = torch.ones(2, dtype=of_teacher, requires_grad=True)
+    s, t = numerics.wide_pair(student, teacher)
+    assert s.dtype == t.dtype == common
+    assert s.requires_grad and not t.requires_grad
+
+
+def test_unit_by_hand():
+    x = torch.tensor([[3.0, 4.0], [0.0, 0.0], [-2.0, 0.0]], dtype=torch.float64)
+    expected = torch.tensor([[0.6, 0.8], [0.0, 0.0], [-1.0, 0.0]], dtype=torch.float64)
+    torch.testing.assert_close(numerics.unit(x), expected)
+    torch.testing.assert_close(numerics.unit(x.T, dim=0), expected.T)
+    both = numerics.unit(x[None], dim=(1, 2))
+    torch.testing.assert_close(both, x[None] / math.sqrt(29))
+
+
+def test_a_zero_vector_has_no_direction_and_no_gradient():
+    x = torch.tensor([[3.0, 4.0], [0.0, 0.0]], dtype=torch.float64)
+    gradient = gradient_of_sum(numerics.unit, x)
+    # (w - (w.u) u) / |x| with w = (1, 2), u = (0.6, 0.8), |x| = 5
+    torch.testing.assert_close(gradient[0], torch.tensor([1 - 1.32, 2 - 1.76], dtype=torch.float64) / 5)
+    assert not gradient[1].any()
+
+
+def test_unit_takes_short_vectors_for_zero_up_to_the_floor():
+    x = torch.tensor([[3.0, 4.0], [6.0, 8.0]])
+    assert numerics.unit(x, floor=5.0).tolist() == [[0.0, 0.0], pytest.approx([0.6, 0.8])]
+    assert numerics.unit(x, floor=4.9)[0].tolist() == pytest.approx([0.6, 0.8])
+    assert not gradient_of_sum(lambda y: numerics.unit(y, floor=5.0), x)[0].any()
+
+
+def test_centred_unit_gives_pearson_correlations():
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(4, 7, generator=generator, dtype=torch.float64)
+    rows = numerics.centred_unit(x, 1)
+    torch.testing.assert_close(rows @ rows.T, torch.corrcoef(x))
+    columns = numerics.centred_unit(x, 0)
+    torch.testing.assert_close(columns.T @ columns, torch.corrcoef(x.T))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("value", [0.0, 0.1, 1 / 3, -1e4, 1e-20])
+def test_a_constant_vector_correlates_with_nothing(value, dtype):
+    """Ten times 0.1 has not exactly the mean 0.1: what rounding leaves is not a direction."""
+    x = torch.full((3, 10), value, dtype=dtype)
+    assert not numerics.centred_unit(x, 1).any()
+    assert not gradient_of_sum(lambda y: numerics.centred_unit(y, 1), x).any()
+
+
+def test_a_small_spread_is_not_taken_for_rounding():
+    x = 1000 + 0.01 * torch.tensor([[1.0, -1.0, 0.0]], dtype=torch.float64)
+    expected = torch.tensor([[1.0, -1.0, 0.0]], dtype=torch.float64) / math.sqrt(2)
+    torch.testing.assert_close(numerics.centred_unit(x, 1), expected)
+    # The threshold in float32 is 8 roundings of the norm: 1e-5 of it passes, 5e-7 does not.
+    for spread, passes in ((1e-5, True), (5e-7, False)):
+        row = torch.tensor([[1 + spread, 1 - spread]])
+        assert numerics.centred_unit(row, 1).any() == passes
+
+
+def test_products_keep_their_precision_under_autocast():
+    a = torch.full((1, 8), 1 + 2**-12)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert (a @ a.T).dtype == torch.bfloat16
+        product = numerics.matmul(a, a.T)
+    assert product.dtype == torch.float32
+    assert product.item() == pytest.approx(8 * (1 + 2**-12) ** 2, rel=1e-7)
+
+
+def test_divergence_by_hand():
+    teacher = torch.tensor([[math.log(3), 0.0], [0.0, 0.0]], dtype=torch.float64)
+    student = torch.zeros(2, 2, dtype=torch.float64)
+    by_hand = 0.75 * math.log(3 / 2) + 0.25 * math.log(1 / 2)
+    expected = torch.tensor([by_hand, 0.0], dtype=torch.float64)
+    torch.testing.assert_close(numerics.divergence(teacher, student), expected)
+    torch.testing.assert_close(numerics.divergence(teacher.T, student.T, dim=0), expected)
+    apart = torch.tensor([[1e4, -1e4]]), torch.tensor([[-1e4, 1e4]])
+    assert numerics.divergence(*apart).item() == 2e4
