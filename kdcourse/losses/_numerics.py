@@ -27,6 +27,32 @@ def matmul(a: Tensor, b: Tensor) -> Tensor:
         return a @ b
 
 
+def gram(x: Tensor) -> Tensor:
+    """``x @ x.mT``, the inner products of all rows; forwards and backwards in the precision of `x`."""
+    if x.numel() < 2**16 and not torch.is_autocast_enabled(x.device.type):
+        return x @ x.mT  # here calling _Gram takes longer than the product that it saves
+    return _Gram.apply(x)
+
+
+class _Gram(torch.autograd.Function):
+    """The gradient of x xᵀ is (g + gᵀ) x: one matrix product, where autograd by itself makes two."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(x):
+        return matmul(x, x.mT)
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        ctx.save_for_backward(inputs[0])
+
+    @staticmethod
+    def backward(ctx, slope):
+        (x,) = ctx.saved_tensors
+        return matmul(slope + slope.mT, x)
+
+
 def unit(x: Tensor, dim: int | tuple[int, ...] = -1, floor: float | Tensor = 0.0) -> Tensor:
     """`x` divided by its Euclidean norm along `dim`; zero, with zero gradient, where the norm is <= `floor`.
 
@@ -45,6 +71,13 @@ def centred_unit(x: Tensor, dim: int) -> Tensor:
     """
     rounding = 8 * torch.finfo(x.dtype).eps * torch.linalg.vector_norm(x.detach(), dim=dim, keepdim=True)
     return unit(x - x.mean(dim=dim, keepdim=True), dim=dim, floor=rounding)
+
+
+def pool_to_smaller(first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
+    """Two maps (B, C, H, W) averaged to the smaller height and the smaller width of both."""
+    size = tuple(map(min, first.shape[2:], second.shape[2:]))
+    first, second = (x if x.shape[2:] == size else F.adaptive_avg_pool2d(x, size) for x in (first, second))
+    return first, second
 
 
 def divergence(teacher_logits: Tensor, student_logits: Tensor, dim: int = -1) -> Tensor:

@@ -1,7 +1,41 @@
-"""Who are teacher and student? Networks whose features are read by name."""
+"""Who are teacher and student, and what joins them? Networks whose features are read by name, and the
+learned parts that some methods need."""
 
 from kdcourse.models.cifar_resnet import cifar_resnet
+from kdcourse.models.connectors import conv_regressor, linear_regressor, projector
+from kdcourse.models.contrastive import ContrastiveMemory, InBatchContrast, noise_contrastive_loss
+from kdcourse.models.critic import ScoreMapCritic, SpectralConv2d
+from kdcourse.models.factor import Paraphraser, Translator
+from kdcourse.models.online import MultiBranchNet, ONEGate
+from kdcourse.models.review import KnowledgeReview, ReviewFusion
 from kdcourse.models.small import mlp, small_cnn
 from kdcourse.models.staged import StagedNet, count_parameters
+from kdcourse.models.variance import PrimeAwareHead, VIDHead
 
-__all__ = ["StagedNet", "cifar_resnet", "count_parameters", "mlp", "small_cnn"]
+__all__ = [
+    # nets
+    "StagedNet",
+    "cifar_resnet",
+    "count_parameters",
+    "mlp",
+    "small_cnn",
+    # connectors of features
+    "conv_regressor",
+    "linear_regressor",
+    "projector",
+    "Paraphraser",
+    "Translator",
+    "VIDHead",
+    "PrimeAwareHead",
+    "ReviewFusion",
+    "KnowledgeReview",
+    # contrast
+    "ContrastiveMemory",
+    "InBatchContrast",
+    "noise_contrastive_loss",
+    # online and adversarial
+    "ONEGate",
+    "MultiBranchNet",
+    "ScoreMapCritic",
+    "SpectralConv2d",
+]

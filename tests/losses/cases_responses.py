@@ -28,4 +28,14 @@ CASES = [
     LossCase(
         "logit_matching_loss", lambda s, t, _: losses.logit_matching_loss(*s, *t), logits, symmetric=True
     ),
+    *(
+        LossCase(
+            "generalized_jsd",
+            lambda s, t, _, beta=beta: losses.generalized_jsd(*s, *t, beta=beta),
+            logits,
+            variant=f"beta={beta}",
+            symmetric=beta == 0.5,
+        )
+        for beta in (0, 0.01, 0.3, 0.5, 0.9, 1)
+    ),
 ]

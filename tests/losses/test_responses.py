@@ -8,7 +8,13 @@ import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kdcourse.losses import kd_loss, logit_matching_loss, soft_cross_entropy, soft_target_loss
+from kdcourse.losses import (
+    generalized_jsd,
+    kd_loss,
+    logit_matching_loss,
+    soft_cross_entropy,
+    soft_target_loss,
+)
 
 # ---------------------------------------------------------------- the formulas, one number at a time
 
@@ -322,3 +328,177 @@ def test_the_gradient_keeps_its_size_when_the_temperature_changes():
     assert size(soft_cross_entropy, 40.0) / size(soft_cross_entropy, 4.0) < 0.02, (
         "without T² it fades like 1/T²"
     )
+
+
+# ---------------------------------------------------------------- the generalised Jensen-Shannon divergence
+
+
+def loop_jsd(student, teacher, beta):
+    """Student and teacher as lists of rows of logits; 0 < beta < 1."""
+    total = 0.0
+    for s, t in zip(student, teacher, strict=True):
+        for p, q in zip(probabilities(t, 1.0), probabilities(s, 1.0), strict=True):
+            m = beta * p + (1 - beta) * q
+            total += beta * p * math.log(p / m) + (1 - beta) * q * math.log(q / m)
+    return total / len(student)
+
+
+@pytest.mark.parametrize("beta", [0.001, 0.3, 0.5, 0.9])
+@pytest.mark.parametrize(("batch", "classes"), [(3, 5), (1, 4), (7, 2)])
+def test_jsd_agrees_with_plain_loops(batch, classes, beta):
+    student, teacher, _ = example(batch, classes)
+    expected = loop_jsd(student.tolist(), teacher.tolist(), beta)
+    assert generalized_jsd(student, teacher, beta=beta).item() == pytest.approx(expected, rel=1e-11)
+
+
+def test_jsd_by_hand():
+    # Teacher 3/4 and 1/4, student 1/4 and 3/4.
+    teacher = torch.tensor([[math.log(3), 0.0]], dtype=torch.float64)
+    student = -teacher
+    # beta = 1/2: the mixture is 1/2 and 1/2. It is also the default.
+    half = 0.75 * math.log(1.5) + 0.25 * math.log(0.5)
+    assert generalized_jsd(student, teacher).item() == pytest.approx(half)
+    # beta = 1/4: it is 3/8 and 5/8, nearer to the student.
+    from_teacher = 0.75 * math.log(2) + 0.25 * math.log(2 / 5)
+    from_student = 0.25 * math.log(2 / 3) + 0.75 * math.log(6 / 5)
+    expected = from_teacher / 4 + 3 * from_student / 4
+    assert generalized_jsd(student, teacher, beta=0.25).item() == pytest.approx(expected)
+    with pytest.raises(TypeError, match="positional"):
+        generalized_jsd(student, teacher, 0.25)
+
+
+@pytest.mark.parametrize(("zero", "one"), [(0, 1), (0.0, 1.0), (False, True)])
+def test_the_ends_of_jsd_are_the_two_divergences(zero, one):
+    student, teacher, _ = example()
+    s, t = student.tolist(), teacher.tolist()
+    forward, reverse = loop_soft_target(s, t, 1.0), loop_soft_target(t, s, 1.0)
+    assert generalized_jsd(student, teacher, beta=zero).item() == pytest.approx(forward, rel=1e-12)
+    assert generalized_jsd(student, teacher, beta=one).item() == pytest.approx(reverse, rel=1e-12)
+    assert abs(forward - reverse) > 0.1
+
+
+def test_the_gradient_of_reverse_kl_goes_through_the_students_probabilities():
+    student, teacher, _ = example()
+    student.requires_grad_()
+    gradient = torch.autograd.grad(generalized_jsd(student, teacher, beta=1.0), student)[0]
+    with torch.no_grad():
+        q, surprise = student.softmax(dim=1), student.log_softmax(dim=1) - teacher.log_softmax(dim=1)
+        expected = q * (surprise - (q * surprise).sum(dim=1, keepdim=True)) / len(student)
+    torch.testing.assert_close(gradient, expected)
+
+
+@pytest.mark.parametrize("beta", [0.1, 0.3, 0.8])
+def test_the_gradient_of_jsd_has_its_closed_form(beta):
+    """Only the weights q vary to first order: what the change of the mixture adds to both terms cancels."""
+    student, teacher, _ = example()
+    student.requires_grad_()
+    gradient = torch.autograd.grad(generalized_jsd(student, teacher, beta=beta), student)[0]
+    with torch.no_grad():
+        p, q = teacher.softmax(dim=1), student.softmax(dim=1)
+        surprise = (q / (beta * p + (1 - beta) * q)).log()
+        expected = (1 - beta) * q * (surprise - (q * surprise).sum(dim=1, keepdim=True)) / len(student)
+    torch.testing.assert_close(gradient, expected)
+
+
+def test_peer_defect_jsd_with_its_mixture_weights_exchanged():
+    """Code in wide use mixed beta * student + (1 - beta) * teacher: unseen at 0.5, where nothing changes."""
+    student, teacher, _ = example()
+    there = generalized_jsd(student, teacher, beta=0.3)
+    assert abs(there - generalized_jsd(student, teacher, beta=0.7)) > 0.01
+    assert abs(there - generalized_jsd(teacher, student, beta=0.3)) > 0.01
+    torch.testing.assert_close(there, generalized_jsd(teacher, student, beta=0.7))
+    torch.testing.assert_close(generalized_jsd(student, teacher), generalized_jsd(teacher, student))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_near_its_ends_jsd_is_beta_times_a_divergence(dtype):
+    """With the digits of float32 too, although p and the mixture then agree in nearly all of them."""
+    student, teacher, _ = (z.to(dtype) for z in example())
+    forward = generalized_jsd(student, teacher, beta=0).item()
+    reverse = generalized_jsd(student, teacher, beta=1).item()
+    near_zero = generalized_jsd(student, teacher, beta=1e-6).item() / 1e-6
+    near_one = generalized_jsd(student, teacher, beta=1 - 1e-6).item() / 1e-6
+    assert near_zero == pytest.approx(forward, rel=1e-4)
+    assert near_one == pytest.approx(reverse, rel=1e-4)
+    student.requires_grad_()
+    gradients = [
+        torch.autograd.grad(generalized_jsd(student, teacher, beta=beta), student)[0] / scale
+        for beta, scale in ((0, 1), (1e-6, 1e-6))
+    ]
+    torch.testing.assert_close(*gradients, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("beta", [0.1, 0.5, 0.9])
+def test_jsd_of_predictions_with_nothing_in_common(beta, dtype):
+    """It is bounded by the entropy of (beta, 1 - beta), and no logit changes anything any more."""
+    teacher = torch.tensor([[1e4, -1e4, 0.0]], dtype=dtype)
+    student = torch.tensor([[-1e4, 1e4, 0.0]], dtype=dtype, requires_grad=True)
+    value = generalized_jsd(student, teacher, beta=beta)
+    assert value.item() == pytest.approx(-beta * math.log(beta) - (1 - beta) * math.log(1 - beta), rel=1e-6)
+    assert not torch.autograd.grad(value, student)[0].any()
+
+
+@some
+@given(*sizes, st.floats(0.0, 1.0))
+def test_jsd_is_between_zero_and_its_bound(batch, classes, seed, beta):
+    student, teacher, _ = example(batch, classes, seed)
+    value = generalized_jsd(student, teacher, beta=beta)
+    assert value >= -1e-14
+    if 0 < beta < 1:
+        assert value <= -beta * math.log(beta) - (1 - beta) * math.log1p(-beta) + 1e-14
+    order = torch.randperm(classes, generator=torch.Generator().manual_seed(seed))
+    shifts = torch.arange(1.0, batch + 1)[:, None]
+    other = generalized_jsd(student[:, order] + shifts, teacher[:, order] - shifts, beta=beta)
+    torch.testing.assert_close(other, value, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("wrong", [-0.1, 1.1, math.nan, math.inf])
+def test_beta_of_jsd_must_be_a_share(wrong):
+    student, teacher, _ = example()
+    with pytest.raises(ValueError, match=rf"^beta: expected .* in \[0, 1\], got {wrong}"):
+        generalized_jsd(student, teacher, beta=wrong)
+
+
+def test_a_compiled_jsd_follows_its_beta():
+    student, teacher, _ = example()
+    torch.compiler.reset()
+    compiled = torch.compile(generalized_jsd, fullgraph=True, backend="eager")
+    for beta in (0.3, 0.6, 0.9, 0.0, 1.0):
+        torch.testing.assert_close(
+            compiled(student, teacher, beta=beta), generalized_jsd(student, teacher, beta=beta)
+        )
+
+
+# ---------------------------------------------------------------- what other libraries get wrong
+
+
+@pytest.mark.parametrize("alpha", [0.25, 1.0])
+def test_peer_defect_02_the_temperature_squared_is_lost_without_a_hard_term(alpha):
+    """torchdistill's KD fails with its default weight, and drops T² where the soft term stands alone."""
+    student, teacher, labels = example()
+    once = loop_soft_target(student.tolist(), teacher.tolist(), 4.0)  # T² included
+    hard = loop_cross_entropy(student.tolist(), labels.tolist())
+    assert kd_loss(student, teacher, labels).isfinite()
+    value = kd_loss(student, teacher, labels, temperature=4.0, alpha=alpha)
+    assert value.item() == pytest.approx(alpha * once + (1 - alpha) * hard, rel=1e-11)
+
+
+def test_peer_defect_13_the_teacher_learns_too():
+    """Several libraries let the gradient of the soft term run into a teacher that is not frozen."""
+    student, teacher, labels = (z.requires_grad_() if z.is_floating_point() else z for z in example())
+    for loss in (soft_cross_entropy, soft_target_loss, logit_matching_loss, generalized_jsd):
+        loss(student, teacher).backward()
+    for beta in (0.0, 1.0):
+        generalized_jsd(student, teacher, beta=beta).backward()
+    kd_loss(student, teacher, labels).backward()
+    assert teacher.grad is None and student.grad.abs().sum() > 0
+
+
+def test_peer_defect_15_a_divergence_of_probabilities_and_exchanged_arguments():
+    """KD_Lib gives kl_div the wrong way round, without a logarithm: negative, and not zero at equality."""
+    student, teacher = torch.tensor([[1.0, 2.0, 3.0]]), torch.tensor([[3.0, 1.0, -4.0]])
+    expected = loop_soft_target(student.tolist(), teacher.tolist(), 1.0)
+    assert soft_target_loss(student, teacher, temperature=1.0).item() == pytest.approx(expected, rel=1e-6)
+    assert expected > 0
+    assert soft_target_loss(teacher.clone(), teacher, temperature=1.0).item() == 0

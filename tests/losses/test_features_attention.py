@@ -1,0 +1,600 @@
+"""Losses on attention maps, neuron selectivity and input gradients against the formulas: plain loops, sums by
+hand, what changes them and what does not. Laws that all losses obey are in `test_laws.py`."""
+
+import inspect
+import math
+import re
+
+import pytest
+import torch
+import torch.nn.functional as F
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+from torch.func import functional_call, stack_module_state, vmap
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from kdcourse.losses import (
+    attention_map,
+    attention_transfer_loss,
+    gradient_attention_loss,
+    input_gradient,
+    nst_loss,
+)
+from kdcourse.models import mlp
+from kdcourse.training import SeedStack, Teacher
+
+some = settings(max_examples=25, deadline=None, derandomize=True)
+seeds = st.integers(0, 10**6)
+
+
+def normal(*shape, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    return 1.5 * torch.randn(*shape, generator=generator, dtype=torch.float64)
+
+
+def tensor(*values):
+    return torch.tensor(values, dtype=torch.float64)
+
+
+def raises(name, *parts):
+    """A ValueError that begins with the argument's name, then says all of `parts`."""
+    pattern = ".*".join(map(re.escape, parts))
+    return pytest.raises(ValueError, match=f"^{re.escape(name)}: expected .*{pattern}")
+
+
+def gradient(loss, student, *others, **options):
+    student = student.clone().requires_grad_()
+    return torch.autograd.grad(loss(student, *others, **options), student)[0]
+
+
+# ---------------------------------------------------------------- the formulas, one number at a time
+
+
+def pixels_of(feature):
+    """[sample][channel][pixel], pixels row by row."""
+    batch, channels, height, width = feature.shape
+    return [
+        [[feature[b, c, h, w].item() for h in range(height) for w in range(width)] for c in range(channels)]
+        for b in range(batch)
+    ]
+
+
+def over_length(vector):
+    length = math.sqrt(sum(v**2 for v in vector))
+    return [v / length if length > 0 else 0.0 for v in vector]
+
+
+def loop_map(feature, power):
+    rows = []
+    for channels in pixels_of(feature):
+        sizes = [sum(abs(a) ** power for a in pixel) / len(pixel) for pixel in zip(*channels, strict=True)]
+        rows.append(over_length(sizes))
+    return rows
+
+
+def loop_pool(feature, height, width):
+    """Every window's mean: rows from floor(i H / height) up to ceil((i + 1) H / height), columns likewise."""
+    out = torch.empty(*feature.shape[:2], height, width, dtype=torch.float64)
+    for i in range(height):
+        for j in range(width):
+            top, bottom = i * feature.shape[2] // height, -(-(i + 1) * feature.shape[2] // height)
+            left, right = j * feature.shape[3] // width, -(-(j + 1) * feature.shape[3] // width)
+            out[..., i, j] = feature[..., top:bottom, left:right].mean(dim=(2, 3))
+    return out
+
+
+def loop_pool_both(student, teacher):
+    height, width = (min(student.shape[d], teacher.shape[d]) for d in (2, 3))
+    return loop_pool(student, height, width), loop_pool(teacher, height, width)
+
+
+def loop_attention_transfer(student, teacher, power):
+    ours, theirs = (loop_map(f, power) for f in loop_pool_both(student, teacher))
+    squares = [(a - b) ** 2 for q, r in zip(ours, theirs, strict=True) for a, b in zip(q, r, strict=True)]
+    return sum(squares) / len(squares)
+
+
+def loop_nst(student, teacher):
+    ours, theirs = map(pixels_of, loop_pool_both(student, teacher))
+
+    def mean_kernel(first, second):
+        total = 0.0
+        for a in map(over_length, first):
+            for b in map(over_length, second):
+                total += sum(x * y for x, y in zip(a, b, strict=True)) ** 2
+        return total / (len(first) * len(second))
+
+    rows = zip(ours, theirs, strict=True)
+    return sum(mean_kernel(t, t) + mean_kernel(s, s) - 2 * mean_kernel(s, t) for s, t in rows) / len(ours)
+
+
+# ---------------------------------------------------------------- values
+
+SHAPES = [  # of student and teacher
+    ((2, 3, 4, 4), (2, 3, 4, 4)),
+    ((2, 2, 3, 5), (2, 4, 3, 5)),  # other channels, not square
+    ((1, 6, 2, 2), (1, 5, 2, 2)),  # more channels than pixels
+    ((2, 3, 6, 4), (2, 2, 3, 2)),  # the student is larger
+    ((2, 3, 2, 3), (2, 2, 5, 7)),  # the teacher is larger, by no whole number
+    ((2, 2, 5, 2), (2, 4, 3, 4)),  # one is higher, the other wider
+    ((2, 2, 5, 3), (2, 2, 5, 4)),  # only the width differs
+    ((3, 2, 1, 1), (3, 1, 1, 1)),
+]
+
+
+@pytest.mark.parametrize("power", [1, 2, 3.5, 4])
+@pytest.mark.parametrize(("of_student", "of_teacher"), SHAPES)
+def test_attention_agrees_with_plain_loops(of_student, of_teacher, power):
+    student, teacher = normal(*of_student), normal(*of_teacher, seed=1)
+    got = attention_map(student, power=power)
+    assert got.shape == (of_student[0], of_student[2] * of_student[3])
+    torch.testing.assert_close(got, torch.tensor(loop_map(student, power), dtype=torch.float64))
+    loss = attention_transfer_loss(student, teacher, power=power)
+    expected = loop_attention_transfer(student, teacher, power)
+    assert loss.item() == pytest.approx(expected, rel=1e-12, abs=1e-30)
+    assert loss.shape == ()
+
+
+@pytest.mark.parametrize(("of_student", "of_teacher"), SHAPES)
+def test_nst_agrees_with_plain_loops(of_student, of_teacher):
+    student, teacher = normal(*of_student), normal(*of_teacher, seed=1)
+    loss = nst_loss(student, teacher)
+    assert loss.item() == pytest.approx(loop_nst(student, teacher), rel=1e-11, abs=1e-14)
+    assert loss.shape == ()
+
+
+def test_values_by_hand():
+    # Two channels, pixels row by row: squares (1, 4, 0, 0) and (1, 0, 0, 8), means (1, 2, 0, 4).
+    feature = tensor([[[1.0, -2.0], [0.0, 0.0]], [[-1.0, 0.0], [0.0, math.sqrt(8)]]])
+    torch.testing.assert_close(attention_map(feature), tensor([1.0, 2.0, 0.0, 4.0]) / math.sqrt(21))
+    magnitudes = tensor([2.0, 2.0, 0.0, math.sqrt(8)])
+    torch.testing.assert_close(attention_map(feature, power=1), magnitudes / 4)
+    other = tensor([[[0.0, 0.0], [7.0, 0.0]]])
+    # Both maps have length 1 and nothing in common: 2 / 4 pixels.
+    assert attention_transfer_loss(feature, other).item() == pytest.approx(0.5)
+    # The maximum of 2 x 2 pixels would be 3, their mean is 1: directions (1, 1) and (1, 0).
+    large = tensor([[[3.0, 1.0, 1.0, 1.0], [0.0, 0.0, 1.0, 1.0]]])
+    small = tensor([[[2.0, 0.0]]])
+    by_hand = ((1 - math.sqrt(0.5)) ** 2 + 0.5) / 2
+    assert attention_transfer_loss(large, small).item() == pytest.approx(by_hand)
+    assert attention_transfer_loss(small, large).item() == pytest.approx(by_hand)
+
+
+def test_nst_by_hand():
+    # Channels (1, 0) and (0, 1) against (0.6, 0.8): 1 + (1 + 0 + 0 + 1) / 4 - 2 (0.36 + 0.64) / 2.
+    student, teacher = tensor([[[1.0, 0.0]], [[0.0, 2.0]]]), tensor([[[3.0, 4.0]]])
+    assert nst_loss(student, teacher).item() == pytest.approx(1 + 0.5 - 1)
+    # Channels (1, 0) and (1, 0) against the same: 1 + 1 - 2 * 0.36.
+    student = tensor([[[1.0, 0.0]], [[5.0, 0.0]]])
+    assert nst_loss(student, teacher).item() == pytest.approx(2 - 0.72)
+
+
+def test_gradient_attention_by_hand_and_by_a_plain_loop():
+    student, teacher = tensor([1.0, 2.0], [0.0, 3.0]), tensor([0.0, 2.0], [4.0, 0.0])
+    assert gradient_attention_loss(student, teacher).item() == 0.5 * (1 + 16 + 9) / 2
+    for shape in ((3, 4), (2, 3, 4, 5), (5,), (1, 2)):
+        student, teacher = normal(*shape), normal(*shape, seed=1)
+        both = zip(student.flatten().tolist(), teacher.flatten().tolist(), strict=True)
+        expected = sum(0.5 * (s - t) ** 2 for s, t in both) / shape[0]
+        assert gradient_attention_loss(student, teacher).item() == pytest.approx(expected)
+        slope = gradient(gradient_attention_loss, student, teacher)
+        torch.testing.assert_close(slope, (student - teacher) / shape[0])
+
+
+def test_defaults_are_the_documented_ones():
+    student, teacher = normal(2, 3, 4, 4), normal(2, 2, 4, 4)
+    assert torch.equal(attention_map(student), attention_map(student, power=2))
+    explicit = attention_transfer_loss(student, teacher, power=2)
+    assert torch.equal(attention_transfer_loss(student, teacher), explicit)
+    assert torch.equal(attention_transfer_loss(student, teacher, power=2.0), explicit)
+    with pytest.raises(TypeError, match="positional"):
+        attention_map(student, 2)
+    with pytest.raises(TypeError, match="positional"):
+        attention_transfer_loss(student, teacher, 2)
+    with pytest.raises(TypeError, match="positional"):
+        input_gradient(nn.Identity(), student, teacher, True)
+    create_graph = inspect.signature(input_gradient).parameters["create_graph"]
+    assert create_graph.default is False and create_graph.kind is create_graph.KEYWORD_ONLY
+
+
+def test_peer_defect_13_the_teacher_gets_no_gradient():
+    features = normal(2, 2, 3, 4, 4).requires_grad_()
+    for loss in (attention_transfer_loss, nst_loss, gradient_attention_loss):
+        (both,) = torch.autograd.grad(loss(*features.unbind()), features)
+        assert both[0].any() and not both[1].any()
+
+
+def test_peer_defect_maps_that_are_not_square():
+    """RepDistiller pools by comparing heights alone: these shapes crash there."""
+    for of_student, of_teacher in (((2, 3, 4, 6), (2, 3, 2, 4)), ((2, 3, 4, 6), (2, 3, 4, 3))):
+        student, teacher = normal(*of_student), normal(*of_teacher, seed=1)
+        assert attention_transfer_loss(student, teacher) > 0
+        assert nst_loss(student, teacher) > 0
+
+
+# ---------------------------------------------------------------- attention: what changes it
+
+
+@some
+@given(seeds, st.floats(0.01, 100.0), st.sampled_from([1, 2, 3]))
+def test_attention_is_a_direction_over_pixels(seed, scale, power):
+    student, teacher = normal(2, 3, 2, 4, seed=seed), normal(2, 5, 2, 4, seed=seed + 1)
+    plain = attention_transfer_loss(student, teacher, power=power)
+    scales = scale * tensor(1.0, 3.0)[:, None, None, None]
+    channels, pixels = torch.tensor([1, 2, 0]), torch.tensor([5, 0, 7, 2, 1, 3, 6, 4])
+    signs = tensor(1.0, -1.0, -1.0)[:, None, None]
+    for same in (scales * student, student[:, channels], signs * student, student.repeat(1, 2, 1, 1)):
+        torch.testing.assert_close(attention_transfer_loss(same, teacher, power=power), plain)
+    torch.testing.assert_close(attention_transfer_loss(student, scales * teacher, power=power), plain)
+    moved_student, moved_teacher = (f.flatten(2)[..., pixels].view_as(f) for f in (student, teacher))
+    torch.testing.assert_close(attention_transfer_loss(moved_student, moved_teacher, power=power), plain)
+    assert abs(attention_transfer_loss(moved_student, teacher, power=power) - plain) > 1e-9
+    map_of_moved = attention_map(moved_student, power=power)
+    torch.testing.assert_close(map_of_moved, attention_map(student, power=power)[:, pixels])
+    torch.testing.assert_close(attention_map(student, power=power).norm(dim=1), torch.ones(2).double())
+    assert 0 <= plain <= 2 / 8
+
+
+@pytest.mark.parametrize("power", [1, 2, 4, 8, 30])
+@pytest.mark.parametrize("scale", [1e-15, 1e-6, 1.0, 1e4, 1e15])
+def test_the_range_of_single_precision_is_no_limit_to_attention(scale, power):
+    feature = normal(2, 3, 4, 4).float()
+    expected = attention_map(feature.double(), power=power).float()
+    torch.testing.assert_close(attention_map(scale * feature, power=power), expected, rtol=1e-4, atol=1e-6)
+    slope = gradient(attention_transfer_loss, scale * feature, normal(2, 2, 4, 4, seed=1), power=power)
+    exact = gradient(attention_transfer_loss, feature.double(), normal(2, 2, 4, 4, seed=1), power=power)
+    torch.testing.assert_close(scale * slope.double(), exact, rtol=1e-3, atol=1e-6)
+
+
+@pytest.mark.parametrize("power", [1, 1.5, 2, 4])
+def test_a_sample_of_zeros_attends_to_nothing(power):
+    feature = normal(2, 3, 2, 2)
+    feature[0] = 0
+    assert not attention_map(feature, power=power)[0].any()
+    teacher = normal(2, 3, 2, 2, seed=1)
+    loss = attention_transfer_loss(feature, teacher, power=power)
+    second = attention_transfer_loss(feature[1:], teacher[1:], power=power)
+    torch.testing.assert_close(loss, (1 / 4 + second) / 2)  # (0 - map of length 1)² over 4 pixels
+    slope = gradient(attention_transfer_loss, feature, teacher, power=power)
+    assert not slope[0].any() and slope[1].any()
+
+
+def test_an_attention_map_can_be_trained_and_keeps_its_dtype():
+    feature = normal(2, 3, 2, 2).requires_grad_()
+    assert torch.autograd.gradcheck(attention_map, feature)
+    assert torch.autograd.gradcheck(lambda f: attention_map(f, power=3), feature)
+    assert torch.autograd.gradgradcheck(attention_map, feature)
+    for dtype in (torch.bfloat16, torch.float16, torch.float32):
+        half = feature.detach().to(dtype)
+        got = attention_map(half)
+        assert got.dtype == dtype
+        assert torch.equal(got, attention_map(half.double()).to(dtype)) or dtype == torch.float32
+    compiled = torch.compile(attention_map, fullgraph=True, backend="eager")
+    torch.testing.assert_close(compiled(feature.detach()), attention_map(feature.detach()))
+    stacked = torch.stack([feature.detach(), 2 + feature.detach()])
+    torch.testing.assert_close(vmap(attention_map)(stacked), torch.stack(list(map(attention_map, stacked))))
+
+
+# ---------------------------------------------------------------- neuron selectivity: what changes it
+
+
+@some
+@given(seeds, st.sampled_from([(3, 4, 2, 4), (7, 5, 2, 2)]))
+def test_nst_asks_which_pixels_channels_select(seed, sizes):
+    ours, theirs, height, width = sizes
+    student = normal(2, ours, height, width, seed=seed)
+    teacher = normal(2, theirs, height, width, seed=seed + 1)
+    plain = nst_loss(student, teacher)
+    channels = torch.randperm(ours, generator=torch.Generator().manual_seed(seed))
+    scales = (-1.0) ** torch.arange(ours) * torch.arange(1, ours + 1)
+    for same in (student[:, channels], scales[:, None, None] * student, student.repeat(1, 2, 1, 1)):
+        torch.testing.assert_close(nst_loss(same, teacher), plain)
+    turn = torch.linalg.qr(normal(height * width, height * width, seed=seed + 2)).Q
+    turned_student, turned_teacher = ((f.flatten(2) @ turn).view_as(f) for f in (student, teacher))
+    torch.testing.assert_close(nst_loss(turned_student, turned_teacher), plain)
+    assert abs(nst_loss(turned_student, teacher) - plain) > 1e-9
+    assert 0 < plain <= 2
+
+
+@pytest.mark.parametrize("shape", [(3, 2, 4, 4), (3, 9, 2, 2)], ids=["few channels", "many channels"])
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16])
+def test_nst_is_zero_where_the_channels_are_the_same(shape, dtype):
+    """Many public versions leave out the teacher's own term and are not."""
+    teacher = normal(*shape).to(dtype)
+    assert abs(nst_loss(teacher.clone(), teacher).item()) <= torch.finfo(torch.float32).eps
+    renamed = nst_loss(teacher.flip(1), teacher)
+    assert abs(renamed.item()) <= torch.finfo(torch.float32).eps
+    close = nst_loss(teacher * (1 + 1e-3 * normal(*shape, seed=2)).to(dtype), teacher)
+    assert close >= -torch.finfo(torch.float32).eps
+
+
+@pytest.mark.parametrize("shape", [(2, 3, 4, 4), (2, 9, 2, 2)], ids=["few channels", "many channels"])
+def test_dead_channels_select_nothing(shape):
+    student, teacher = normal(*shape), normal(*shape, seed=1)
+    student[:, 0] = 0
+    teacher[:, 1:3] = 0
+    assert nst_loss(student, teacher).item() == pytest.approx(loop_nst(student, teacher), rel=1e-11)
+    slope = gradient(nst_loss, student, teacher)
+    assert slope.isfinite().all() and not slope[:, 0].any() and slope[:, 1:].any()
+    nothing = torch.zeros(shape, dtype=torch.float64)
+    assert nst_loss(nothing, nothing).item() == 0
+    assert nst_loss(nothing, normal(*shape)).item() == pytest.approx(loop_nst(nothing, normal(*shape)))
+    assert not gradient(nst_loss, nothing, teacher).any()
+
+
+class LargestTensor(TorchDispatchMode):
+    """Remembers how many elements the largest result of an operation had."""
+
+    elements = 0
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        result = function(*args, **(kwargs or {}))
+        for part in result if isinstance(result, (tuple, list)) else [result]:
+            if isinstance(part, torch.Tensor):
+                self.elements = max(self.elements, part.numel())
+        return result
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "pixels", "largest"),
+    [
+        (16, 16, 4, 16 * 4),  # pixel by pixel: a feature is the largest
+        (4, 4, 64, 4 * 64),  # channel by channel: again
+        (4, 4, 6, 6 * 6),  # 6² (4 + 4) products are fewer than 6 (4² + 4² + 4²)
+        (4, 4, 7, 4 * 7),  # 7² (4 + 4) are more than 7 (4² + 4² + 4²)
+        (2, 8, 8, 8 * 8),  # 8² (2 + 8) are fewer than 8 (2² + 2 * 8 + 8²)
+        (8, 2, 8, 8 * 8),
+        (2, 8, 9, 8 * 9),
+        (8, 2, 9, 8 * 9),
+    ],
+)
+def test_nst_never_forms_all_pairs_of_channels_and_pixels(ours, theirs, pixels, largest):
+    """The broadcast form holds B·C·C·H·W numbers: users ran out of 32 GB."""
+    student, teacher = normal(3, ours, pixels, 1).requires_grad_(), normal(3, theirs, pixels, 1, seed=1)
+    with LargestTensor() as seen:
+        nst_loss(student, teacher).backward()
+    assert seen.elements == 3 * largest
+
+
+# ---------------------------------------------------------------- input gradients
+
+
+def classifier(seed=0, dtype=torch.float64):
+    """Small, smooth (so that finite differences apply) and with parameters that do not require a gradient."""
+    generator = torch.Generator().manual_seed(seed)
+    net = nn.Sequential(nn.Flatten(), nn.Linear(6, 5), nn.Tanh(), nn.Linear(5, 3)).to(dtype)
+    with torch.no_grad():
+        for parameter in net.parameters():
+            parameter.copy_(torch.randn(parameter.shape, generator=generator))
+    return net
+
+
+LABELS = torch.tensor([0, 2, 1, 2])
+
+
+def test_the_input_gradient_of_a_linear_model():
+    weight, x = normal(3, 4), normal(5, 4, seed=1)
+    labels = torch.tensor([0, 1, 2, 0, 1])
+    for b, row in enumerate(input_gradient(lambda x: x @ weight.T, x, labels)):
+        scores = [
+            math.exp(sum(w * v for w, v in zip(ws, x[b].tolist(), strict=True))) for ws in weight.tolist()
+        ]
+        errors = [score / sum(scores) - (c == labels[b].item()) for c, score in enumerate(scores)]
+        expected = [sum(errors[c] * weight[c, d].item() for c in range(3)) for d in range(4)]
+        assert row.tolist() == pytest.approx(expected)
+
+
+def test_the_input_gradient_agrees_with_finite_differences():
+    net, x = classifier(), normal(4, 1, 2, 3)
+    got, step = input_gradient(net, x, LABELS), 1e-6
+    assert got.shape == x.shape and got.dtype == x.dtype
+    for b in range(4):
+        for h in range(2):
+            for w in range(3):
+                ends = []
+                for sign in (1, -1):
+                    moved = x.clone()
+                    moved[b, 0, h, w] += sign * step
+                    ends.append(F.cross_entropy(net(moved), LABELS, reduction="none")[b].item())
+                assert got[b, 0, h, w].item() == pytest.approx((ends[0] - ends[1]) / (2 * step), rel=1e-5)
+
+
+def test_each_samples_gradient_is_its_own():
+    net, x = classifier(), normal(4, 6)
+    got = input_gradient(net, x, LABELS)
+    for b in range(4):
+        alone = input_gradient(net, x[b : b + 1], LABELS[b : b + 1])
+        torch.testing.assert_close(got[b : b + 1], alone)
+
+
+@pytest.mark.parametrize("create_graph", [False, True])
+@pytest.mark.parametrize("training", [False, True])
+def test_taking_a_gradient_leaves_everything_as_it_was(create_graph, training):
+    net = classifier().train(training)
+    net[2].train(not training)
+    first = next(net.parameters())
+    first.grad = torch.full_like(first, 7.0)
+    before = [p.detach().clone() for p in net.parameters()]
+    for wants_gradient in (False, True):
+        x = normal(4, 6).requires_grad_(wants_gradient)
+        copy, labels = x.detach().clone(), LABELS.clone()
+        got = input_gradient(net, x, labels, create_graph=create_graph)
+        assert torch.equal(x.detach(), copy) and torch.equal(labels, LABELS)
+        assert x._version == 0 and x.requires_grad is wants_gradient and x.grad is None and x.is_leaf
+        assert got.requires_grad is create_graph
+    assert net.training is training and net[2].training is not training
+    assert (first.grad == 7).all() and all(p.grad is None for p in list(net.parameters())[1:])
+    assert all(torch.equal(p, b) for p, b in zip(net.parameters(), before, strict=True))
+    assert torch.is_grad_enabled()
+
+
+def test_an_enclosing_no_grad_makes_no_difference():
+    net, x = classifier(), normal(4, 6)
+    with torch.no_grad():
+        got = input_gradient(net, x, LABELS)
+        differentiable = input_gradient(net, x, LABELS, create_graph=True)
+        assert not torch.is_grad_enabled()
+    assert torch.equal(got, input_gradient(net, x, LABELS))
+    assert not got.requires_grad and differentiable.requires_grad
+
+
+def test_the_parameters_of_the_student_are_trained_through_its_input_gradient():
+    """The derivative of the loss with respect to every weight, against finite differences."""
+    student, teacher, x = classifier(), classifier(seed=1), normal(4, 6)
+    with torch.no_grad():
+        target = input_gradient(teacher, x, LABELS)
+
+    def loss():
+        return gradient_attention_loss(input_gradient(student, x, LABELS, create_graph=True), target)
+
+    value = loss()
+    slopes = torch.autograd.grad(value, list(student.parameters()), materialize_grads=True)
+    step = 1e-6
+    for parameter, slope in zip(student.parameters(), slopes, strict=True):
+        flat = parameter.data.view(-1)
+        for i in range(flat.numel()):
+            ends = []
+            for sign in (1, -1):
+                flat[i] += sign * step
+                ends.append(loss().item())
+                flat[i] -= sign * step
+            expected = (ends[0] - ends[1]) / (2 * step)
+            assert slope.view(-1)[i].item() == pytest.approx(expected, rel=1e-4, abs=1e-8)
+    assert gradient_attention_loss(target, target) == 0
+    optimiser = torch.optim.SGD(student.parameters(), lr=0.01)
+    for _ in range(5):
+        optimiser.zero_grad()
+        loss().backward()
+        optimiser.step()
+    assert loss() < value
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_input_gradients_in_other_dtypes(dtype):
+    net, x = classifier(dtype=dtype), normal(4, 6).to(dtype)
+    got = input_gradient(net, x, LABELS)
+    assert got.dtype == dtype
+    exact = input_gradient(classifier(), x.double(), LABELS)
+    assert (got - exact).abs().max() < 16 * torch.finfo(dtype).eps * exact.abs().max()
+
+
+def test_confident_logits_have_moderate_input_gradients():
+    x = tensor([1.0, 0.0], [0.0, 1.0])
+
+    def model(x):
+        return 1e4 * x
+
+    right = input_gradient(model, x, torch.tensor([0, 1]))
+    wrong = input_gradient(model, x, torch.tensor([1, 0]))
+    assert not right.any()
+    torch.testing.assert_close(wrong, 1e4 * tensor([1.0, -1.0], [-1.0, 1.0]))
+
+
+def test_batch_norm_in_training_mode_mixes_the_samples():
+    """What the docstring warns of: in evaluation mode each gradient is of one sample, in training mode not."""
+    net, x = nn.Sequential(nn.Linear(6, 3), nn.BatchNorm1d(3)).double(), normal(4, 6)
+    moved = x.clone()
+    moved[0] += 1
+
+    def others(mode):
+        net.train(mode)
+        return [input_gradient(net, batch, LABELS)[1:] for batch in (x, moved)]
+
+    buffers = [b.clone() for b in net.buffers()]
+    torch.testing.assert_close(*others(mode=False))
+    assert all(torch.equal(a, b) for a, b in zip(net.buffers(), buffers, strict=True))
+    first, second = others(mode=True)
+    assert (first - second).abs().max() > 1e-3
+    assert net.training
+
+
+def test_many_seeds_at_once():
+    """A `SeedStack` gives each member's own gradients; under vmap, torch.func.grad does the same."""
+    stack = SeedStack(lambda: mlp(6, 5, 3), seeds=[0, 1, 2])
+    x, labels = normal(3, 4, 6).float(), torch.stack([LABELS, LABELS.flip(0), LABELS])
+    expected = [input_gradient(stack.member(i), x[i], labels[i]) for i in range(3)]
+    torch.testing.assert_close(input_gradient(stack, x, labels), torch.stack(expected))
+    trainable = input_gradient(stack, x, labels, create_graph=True)
+    vmap(gradient_attention_loss)(trainable, torch.zeros_like(x)).sum().backward()
+    assert all(p.grad is not None for name, p in stack.named_parameters() if "weight" in name)
+
+    parameters, buffers = stack_module_state([stack.member(i) for i in range(3)])
+    net = stack.member(0)
+
+    def cross_entropy(x, state, labels):
+        log_probabilities = functional_call(net, state, (x,)).log_softmax(dim=1)
+        return -log_probabilities.gather(1, labels[:, None]).sum()
+
+    got = vmap(torch.func.grad(cross_entropy))(x, parameters | buffers, labels)
+    torch.testing.assert_close(got, torch.stack(expected))
+
+
+# ---------------------------------------------------------------- wrong arguments
+
+
+@pytest.mark.parametrize("loss", [attention_transfer_loss, nst_loss])
+def test_features_are_checked_by_name(loss):
+    feature = torch.ones(2, 3, 4, 4)
+    for wrong, said in (
+        (feature.long(), "got torch.int64"),
+        ([1.0], "got list"),
+        (feature[0], "(B, C, H, W), got (3, 4, 4)"),
+        (feature[None], "(B, C, H, W), got (1, 2, 3, 4, 4)"),
+        (feature[:, :0], "no empty dimension, got (2, 0, 4, 4)"),
+    ):
+        with raises("student_feature", said):
+            loss(wrong, feature)
+        with raises("teacher_feature", said):
+            loss(feature, wrong)
+    with raises("teacher_feature", "the batch size of student_feature, 2", "got 1"):
+        loss(feature, feature[:1])
+
+
+def test_the_feature_of_a_map_is_checked():
+    for wrong, said in ((torch.ones(3, 4), "got (3, 4)"), (torch.ones(1, 2, 2, 2).bool(), "got torch.bool")):
+        with raises("feature", "(B, C, H, W)", said):
+            attention_map(wrong)
+
+
+@pytest.mark.parametrize("wrong", [0.99, 0, -2, math.nan, math.inf])
+def test_power_must_be_one_or_more(wrong):
+    feature = torch.ones(1, 1, 2, 2)
+    with raises("power", "[1, inf)", f"got {wrong}"):
+        attention_map(feature, power=wrong)
+    with raises("power", "[1, inf)", f"got {wrong}"):
+        attention_transfer_loss(feature, feature, power=wrong)
+
+
+def test_gradients_of_one_shape_are_compared():
+    student = torch.ones(2, 3)
+    with raises("teacher_gradient", "the shape of student_gradient, (2, 3)", "got (2, 1)"):
+        gradient_attention_loss(student, torch.ones(2, 1))
+    with raises("student_gradient", "(B, ...)", "got ()"):
+        gradient_attention_loss(torch.tensor(1.0), torch.tensor(1.0))
+    with raises("teacher_gradient", "got NoneType"):
+        gradient_attention_loss(student, None)
+
+
+def test_input_gradients_are_refused_where_there_are_none():
+    net, x = classifier(), normal(4, 6)
+    wrongs = (x.long(), "torch.int64"), (x[:0], "(0, 6)"), (None, "NoneType"), (x[0, 0], "()")
+    for wrong, said in wrongs:
+        with raises("x", "got", said):
+            input_gradient(net, wrong, LABELS)
+    with raises("labels", "shape (4,)", "got (3,)"):
+        input_gradient(net, x, LABELS[:3])
+    with raises("labels", "shape (4,)", "got (2, 2)"):
+        input_gradient(net, x, LABELS.view(2, 2))
+    with raises("labels", "0 .. 2", "from -100 to 2"):
+        input_gradient(net, x, torch.tensor([0, 1, 2, -100]))
+    with raises("labels", "int64", "list"):
+        input_gradient(net, x, [0, 1, 2, 0])
+    with raises("model(x)", "(B, C, ...)", "got (4,)"):
+        input_gradient(lambda x: net(x)[:, 0], x, LABELS)
+    with raises("model(x)", "got tuple"):
+        input_gradient(lambda x: (net(x), x), x, LABELS)
+    said = "logits that depend on x through a graph", "got constants", "no_grad"
+    with raises("model", *said):
+        input_gradient(Teacher(net), x, LABELS)
+    assert input_gradient(Teacher(net).network, x, LABELS).any()
