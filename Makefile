@@ -15,7 +15,7 @@ NOTEBOOKS := $(sort $(wildcard notebooks/*.ipynb) $(wildcard solutions/*/*.ipynb
 CELL_TIMEOUT := 600
 
 .DEFAULT_GOAL := help
-.PHONY: help lab install test test-quick test-notebooks lint exercises notebooks times constraints clean distclean
+.PHONY: help lab install test test-quick test-notebooks lint exercises notebooks times api mutation constraints clean distclean
 
 help: ## list the commands
 	@echo "Usage: make COMMAND [PYTHON=python3.11]"
@@ -53,7 +53,7 @@ else
 endif
 
 # Small nets gain little from a second thread, and lose much where other programs want the cores as well.
-test test-quick test-notebooks notebooks times: export OMP_NUM_THREADS ?= 1
+test test-quick test-notebooks notebooks times mutation: export OMP_NUM_THREADS ?= 1
 
 test: $(STAMP) ## everything: lint, all tests, all notebooks
 	@$(MAKE) --no-print-directory lint
@@ -88,6 +88,13 @@ notebooks: $(STAMP) ## execute lectures and solutions and rewrite their outputs
 
 times: $(STAMP) ## compare measured minutes with the minutes in the headers
 	@$(PY) -m kdcourse.cli times
+
+api: $(STAMP) ## write the pages of docs/api from the docstrings
+	@$(PY) -m kdcourse.cli api
+
+# Not part of `make test`: it takes long. A run that was stopped is taken up where it was.
+mutation: $(STAMP) ## mutation testing of the losses; FILES="tasks online": only these; FRESH=1: all again
+	@$(PY) tests/mutation/mutation.py $(if $(FRESH),--fresh) $(FILES)
 
 constraints: $(STAMP) ## pin the packages that pyproject.toml asks for; UPGRADE=1: to their newest versions
 	@$(PY) -m uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 \

@@ -63,6 +63,7 @@ def measure(case: Case, batch: int, *, rounds: int, seconds: float, installed: S
         peaks={form: peak_bytes(step) for form, step in steps.items()},
         agreements=agreements,
         notes={peer: case.peers[peer].note for peer in peers},
+        broadcasts=case.broadcasts,
     )
 
 

@@ -17,6 +17,7 @@ from kdcourse import __version__
 AUTHORING = {
     "execute": ("kdcourse.authoring.run", "main_execute", "execute notebooks and rewrite their outputs"),
     "build-exercises": ("kdcourse.authoring.build", "main", "make the exercises from their solutions"),
+    "api": ("kdcourse.authoring.api", "main", "write the pages of docs/api from the docstrings"),
     "lint": ("kdcourse.authoring.lint", "main", "check headers, tasks, alt text, quiet outputs"),
     "times": ("kdcourse.authoring.run", "main_times", "compare measured minutes with those in the headers"),
     "text": ("kdcourse.authoring.text", "main", "turn a notebook into a text file, or back"),

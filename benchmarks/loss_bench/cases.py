@@ -51,6 +51,7 @@ class Case:
         room: batch -> how many numbers the loss may need beyond a multiple of its inputs: B² or B·C²; None
             where no bound is promised.
         ours: how our function is called, where `name` alone does not say it.
+        broadcasts: the textbook form makes a vector for every pair (or triple, or negative).
     """
 
     name: str
@@ -59,6 +60,7 @@ class Case:
     peers: Mapping[str, Peer]
     room: Callable[[int], int] | None = lambda batch: 0
     ours: Prepare | None = field(default=None, repr=False)
+    broadcasts: bool = False
 
     def prepare(self, form: str, arguments: tuple) -> Callable[[], Tensor]:
         """The loss of "ours" or of a peer, for these arguments."""
@@ -234,7 +236,7 @@ CASES = [
     case("sparse_soft_cross_entropy", "responses", sparse),
     case("hint_loss", "features", maps, torchdistill=SAME),
     case("attention_transfer_loss", "features", uneven_maps, torchdistill=SAME),
-    case("nst_loss", "features", maps, room=channel_pairs),
+    case("nst_loss", "features", maps, room=channel_pairs, broadcasts=True),
     case("factor_transfer_loss", "features", maps, torchdistill=SAME),
     case("activation_boundary_loss", "features", maps, torchdistill=("factor", "sum over all but the batch")),
     case("vid_loss", "features", maps_and_scales, torchdistill=SAME),
@@ -246,9 +248,10 @@ CASES = [
         four_maps,
         torchdistill=("other", "norms of columns, not squared"),
         room=channel_pairs,
+        broadcasts=True,
     ),
-    case("rkd_distance_loss", "relations", embeddings, torchdistill=SAME, room=pairs),
-    case("rkd_angle_loss", "relations", embeddings, torchdistill=SAME, room=pairs),
+    case("rkd_distance_loss", "relations", embeddings, torchdistill=SAME, room=pairs, broadcasts=True),
+    case("rkd_angle_loss", "relations", embeddings, torchdistill=SAME, room=pairs, broadcasts=True),
     case(
         "pkt_loss",
         "relations",
@@ -284,6 +287,7 @@ CASES = [
         },
         room=None,
         ours=contrastive_memory,
+        broadcasts=True,
     ),
     case("ickd_loss", "relations", maps, torchdistill=("factor", "divided by B twice"), room=channel_pairs),
     case("local_structure_loss", "relations", graph, room=lambda batch: 8 * batch * WIDTH),

@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 from torch.profiler import ProfilerActivity, profile
 
-BLOCK_SECONDS = 0.02  # the least that one sample of time lasts: some systems' clocks tick every 0.016 s
+BLOCK_SECONDS = 0.02  # the least that one sample lasts: long beside the resolution of the clock
 
 
 def training_step(loss: Callable[[], Tensor], leaves: Sequence[Tensor]) -> Callable[[], tuple[Tensor, ...]]:

@@ -23,7 +23,10 @@ FACTOR, PORTIONS = 4, 8 * MIB
 
 @dataclass(frozen=True)
 class Row:
-    """What was measured of one loss at one batch size, by form; the notes say how peers differ."""
+    """What was measured of one loss at one batch size, by form; the notes say how peers differ.
+
+    `broadcasts`: its textbook form makes a vector for every pair.
+    """
 
     name: str
     kind: str
@@ -32,6 +35,7 @@ class Row:
     peaks: Mapping[str, int]
     agreements: Mapping[str, Agreement] = field(default_factory=dict)
     notes: Mapping[str, str] = field(default_factory=dict)
+    broadcasts: bool = False
 
     @property
     def peers(self) -> list[str]:
@@ -186,15 +190,16 @@ def table(rows: Sequence[Row]) -> str:
 
 def means(rows: Sequence[Row]) -> str:
     """Geometric means of the speed-ups, by kind of knowledge and in all."""
+    groups = {kind: [row for row in rows if row.kind == kind] for kind in dict.fromkeys(r.kind for r in rows)}
+    groups["all"] = list(rows)
+    groups["of these, where the textbook form broadcasts"] = [row for row in rows if row.broadcasts]
     lines = ["| losses | against torchdistill | against textbook | together |", "|---|--:|--:|--:|"]
-    kinds = list(dict.fromkeys(row.kind for row in rows))
-    for kind in [*kinds, "all"]:
-        chosen = [row for row in rows if kind in (row.kind, "all")]
+    for name, chosen in groups.items():
         cells = []
         for peers in (FORMS[1:2], FORMS[2:], FORMS[1:]):
             ratios = speedups(chosen, peers)
             cells.append(f"{geometric_mean(ratios):.2f} (n = {len(ratios)})" if ratios else "")
-        lines.append(f"| {kind} | {' | '.join(cells)} |")
+        lines.append(f"| {name} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 

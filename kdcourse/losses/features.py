@@ -211,8 +211,8 @@ def vid_loss(student_mean: Tensor, teacher: Tensor, raw_scale: Tensor, *, eps: f
     mean, target = wide_pair(student_mean, teacher)
     raw = raw_scale.to(mean.dtype)
     variance = torch.logaddexp(raw, torch.zeros_like(raw)) + eps  # F.softplus is linear from 20 on
-    # The variance is one number a channel: average the squared errors of a channel before dividing by it.
-    error = F.mse_loss(mean, target, reduction="none").reshape(batch, channels, -1).mean(dim=2).mean(dim=0)
+    # The variance is one number a channel: average the squared errors over pixels before dividing by it.
+    error = F.mse_loss(mean, target, reduction="none").reshape(batch, channels, -1).mean(dim=2)
     return (0.5 * (error / variance + variance.log()).mean()).to(student_mean.dtype)
 
 

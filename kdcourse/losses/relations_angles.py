@@ -68,23 +68,25 @@ def _directions(x: Tensor, vertices: slice) -> tuple[Tensor, Tensor]:
 
 
 def _value_and_gradient(student: Tensor, teacher: Tensor, portion: int) -> tuple[Tensor, Tensor]:
-    """The loss and its gradient, going through the vertices j in steps of about `portion` numbers.
+    """The loss and its gradient, in steps over the vertices j that take about `portion` numbers each.
 
     The differences are subtracted one by one: the shortcut through the Gram matrix loses all digits where
-    embeddings are close to each other. With slopes g = ℓ'(c^s - c^t), which are c^s - c^t held to -1 .. 1,
+    embeddings are close to each other. With g = ℓ'(c^s - c^t), which is c^s - c^t held to -1 .. 1,
 
-        ℓ = g (c^s - c^t) - g² / 2.
+        ℓ(c^s - c^t) = g (c^s - c^t) - g² / 2.
 
-    By the law of cosines, c_jik = (q_ji + q_jk - q_ik) / (2 d_ji d_jk), the loss depends on x only through
-    the squared distances q = d², and from each triple get
+    By the law of cosines, c_jik = (q_ji + q_jk - q_ik) / (2 d_ji d_jk), the student's cosines depend on x
+    only through the squared distances q = d². Each triple adds to the derivative with respect to
 
-        q_ik:  -w / 2            with w = g / (d_ji d_jk),
-        q_ji:  (w - g c / q_ji) / 2,   and q_jk likewise.
+        q_ik:  -w / 2,    where w = g / (d_ji d_jk),
+        q_ji:  (w - g c / q_ji) / 2,    and to that of q_jk in the same way.
 
-    So each pair gets a weight, and the gradient with respect to x_i is 2 Σ_k weight_ik (x_i - x_k).
+    Added up over all triples these make a weight for each pair, and the gradient with respect to x_i is
+    2 Σ_k weight_ik (x_i - x_k).
     """
     batch = student.shape[0]
-    step = max(1, min(batch, portion // (batch * (batch + student.shape[1]))))
+    step = portion // (batch * (batch + max(student.shape[1], teacher.shape[1])))
+    step = max(1, min(step, batch))
     memory = student.new_empty(3, step, batch, batch)
     total = student.new_zeros(())
     opposite = student.new_zeros(batch, batch)  # what q_ik gets as the side opposite to a vertex
@@ -104,8 +106,11 @@ def _value_and_gradient(student: Tensor, teacher: Tensor, portion: int) -> tuple
         adjacent[vertices] = w.sum(dim=2) - turn
         opposite += w.sum(dim=0)
     weight = adjacent + adjacent.mT - opposite
-    centred = student - student.mean(dim=0)  # far from the origin the two terms would cancel
-    gradient = weight.sum(dim=1, keepdim=True) * centred - weight @ centred
+    gradient = torch.empty_like(student)
+    for start in range(0, batch, step):
+        vertices = slice(start, start + step)
+        difference = student[vertices, None] - student
+        gradient[vertices] = torch.bmm(weight[vertices, None], difference).squeeze(1)
     return total / batch**3, gradient * (2 / batch**3)
 
 
@@ -114,10 +119,11 @@ class _AngleLoss(torch.autograd.Function):
 
     @staticmethod
     def forward(student, teacher):
-        # Temporaries of 1 to 2 MB stay in a CPU's cache. A GPU, or a compiler that unrolls the loop, wants few steps.
+        # A CPU is quick while temporaries stay in its cache, at 1 to 2 MB; a GPU wants few steps, and so does
+        # a compiler, which unrolls the loop.
         in_cache = student.device.type == "cpu" and not torch.compiler.is_compiling()
         with torch.autocast(student.device.type, enabled=False):
-            return _value_and_gradient(student, teacher, portion=2**19 if in_cache else 2**24)
+            return _value_and_gradient(student, teacher, 2**19 if in_cache else 2**23)
 
     @staticmethod
     def setup_context(ctx, inputs, output):
@@ -137,7 +143,7 @@ class _AngleLoss(torch.autograd.Function):
 
 
 class _Once(torch.autograd.Function):
-    """The gradient, with the student noted as what it came from: silence would make the second derivative 0."""
+    """The gradient, known to depend on the student: a second derivative would else be 0 without a word."""
 
     generate_vmap_rule = True
 

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from kdcourse.losses._checks import check_number, check_same_batch, check_tensor, values_are_free
-from kdcourse.losses._numerics import gram, matmul, unit, wide_pair
+from kdcourse.losses._numerics import gram, unit, wide_pair
 
 
 def rkd_distance_loss(student: Tensor, teacher: Tensor) -> Tensor:
@@ -45,7 +45,7 @@ def rkd_distance_loss(student: Tensor, teacher: Tensor) -> Tensor:
         Park, Kim, Lu & Cho, "Relational Knowledge Distillation", CVPR 2019, section 3.2 (distance-wise). The
         paper sums over pairs; the authors' code takes the mean over all B² entries, as here. Their code gets
         squared distances as ‖a‖² + ‖b‖² - 2ab, which loses all digits for embeddings far from the origin
-        (20 % error in float32 at an offset of 1000), and keeps pairs at distance 0 out of the mean.
+        (20 % error in float32 at an offset of 1000).
 
     >>> import torch
     >>> line, equilateral = torch.tensor([[0.0], [1.0], [3.0]]), torch.eye(3)
@@ -209,12 +209,13 @@ def local_structure_loss(
     r"""Local structure preservation on a graph: each node is as near to its neighbours as in the teacher.
 
     .. math:: \frac{1}{N} \sum_i \sum_{j \to i} p_{ij} \log \frac{p_{ij}}{q_{ij}}, \qquad
-              q_{ij} = \frac{\exp(-\|z_i - z_j\|^2 / 2\sigma^2)}{\sum_{k \to i} \exp(-\|z_i - z_k\|^2 / 2\sigma^2)}
+              q_{ij} = \frac{k_{ij}}{\sum_{l \to i} k_{il}}, \quad
+              k_{ij} = \exp\left(-\frac{\|z_i - z_j\|^2}{2 \sigma^2}\right)
 
-    q is the student's, p the teacher's with the same formula. A node with one incoming edge adds 0, and so
-    does a node with none; both count in N. The value does not change when a net's embeddings are moved,
-    turned or mirrored. An edge that is listed twice counts as two neighbours; an edge from a node to itself
-    makes it a neighbour of its own, at distance 0.
+    The sums with an arrow are over the edges into node i; q is the student's, p the teacher's by the same
+    formula. A node with one incoming edge adds 0, and so does a node with none; both count in N. The value
+    does not change when a net's embeddings are moved, turned or mirrored. An edge that is listed twice counts
+    as two neighbours; an edge from a node to itself makes it a neighbour of its own, at distance 0.
 
     Args:
         student: z of all nodes, shape (N, D).
@@ -232,9 +233,10 @@ def local_structure_loss(
             is not positive and finite. (On a GPU the range is left to the device, so that nothing waits.)
 
     Source:
-        Yang, Qiu, Song, Tao & Wang, "Distilling Knowledge from Graph Convolutional Networks", CVPR 2020,
-        section 4. The paper writes the divergence with the student first and offers several kernels, this one
-        among them; the authors' code has the teacher first, as here, and a softmax of exp(-‖z_i - z_j‖_1 / 100).
+        Yang, Qiu, Song, Tao & Wang, "Distilling Knowledge from Graph Convolutional Networks", CVPR 2020, the
+        section on preserving local structure. The paper writes the divergence with the student first and
+        offers several kernels; the authors' code has the teacher first, as here, but puts
+        exp(-‖z_i - z_j‖_1 / 100) into the softmax.
 
     >>> import torch
     >>> student = torch.tensor([[-1.0], [1.0], [0.0]])  # node 2 halfway between 0 and 1: q = 1/2, 1/2
@@ -269,7 +271,8 @@ def _check_edges(edge_index: Tensor, nodes: Tensor) -> None:
         low, high = edge_index.min().item(), edge_index.max().item()
         if low < 0 or high >= nodes.shape[0]:
             raise ValueError(
-                f"edge_index: expected node numbers in 0 .. {nodes.shape[0] - 1}, got values from {low} to {high}"
+                f"edge_index: expected node numbers in 0 .. {nodes.shape[0] - 1}, "
+                f"got values from {low} to {high}"
             )
 
 
@@ -307,16 +310,14 @@ class _PairDistances(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx, slope):
-        # ∂d_ij/∂x_i = (x_i - x_j) / d_ij, so the gradient is Σ_j w_ij (x_i - x_j) with w = slope / d: a row
-        # sum times x less a matrix product. Centred first: far from the origin the two would cancel.
+        # ∂d_ij/∂x_i = (x_i - x_j) / d_ij, so the gradient is Σ_j w_ij (x_i - x_j) with w = slope / d: w's row
+        # sums times x, less w x. In float64, as the two cancel where x_i is close to x_j.
         x, distance = ctx.saved_tensors
-        null = distance == 0
-        weight = torch.where(null, 0.0, slope / torch.where(null, 1.0, distance))
-        first, second = torch.triu_indices(len(x), len(x), offset=1, device=x.device)
-        half = x.new_zeros(len(x), len(x)).index_put((first, second), weight)
-        weights = half + half.mT
-        centred = x - x.mean(dim=0)
-        return weights.sum(dim=1, keepdim=True) * centred - matmul(weights, centred)
+        weight = slope / distance.masked_fill(distance == 0, torch.inf)
+        first, second = torch.triu_indices(x.shape[0], x.shape[0], offset=1, device=x.device)
+        half = x.new_zeros(x.shape[0], x.shape[0]).index_put((first, second), weight)
+        weights, exact = (half + half.mT).double(), x.double()
+        return (weights.sum(dim=1, keepdim=True) * exact - weights @ exact).to(x.dtype)
 
     @staticmethod
     def vmap(info, in_dims, x):

@@ -10,9 +10,9 @@ import torch
 import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from largest_tensor import largest_tensor
 from torch import nn
 from torch.func import functional_call, stack_module_state, vmap
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from kdcourse.losses import (
     attention_map,
@@ -323,19 +323,6 @@ def test_dead_channels_select_nothing(shape):
     assert not gradient(nst_loss, nothing, teacher).any()
 
 
-class LargestTensor(TorchDispatchMode):
-    """Remembers how many elements the largest result of an operation had."""
-
-    elements = 0
-
-    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
-        result = function(*args, **(kwargs or {}))
-        for part in result if isinstance(result, (tuple, list)) else [result]:
-            if isinstance(part, torch.Tensor):
-                self.elements = max(self.elements, part.numel())
-        return result
-
-
 @pytest.mark.parametrize(
     ("ours", "theirs", "pixels", "largest"),
     [
@@ -351,10 +338,8 @@ class LargestTensor(TorchDispatchMode):
 )
 def test_nst_never_forms_all_pairs_of_channels_and_pixels(ours, theirs, pixels, largest):
     """The broadcast form holds B·C·C·H·W numbers: users ran out of 32 GB."""
-    student, teacher = normal(3, ours, pixels, 1).requires_grad_(), normal(3, theirs, pixels, 1, seed=1)
-    with LargestTensor() as seen:
-        nst_loss(student, teacher).backward()
-    assert seen.elements == 3 * largest
+    student, teacher = normal(3, ours, pixels, 1), normal(3, theirs, pixels, 1, seed=1)
+    assert largest_tensor(nst_loss, student, teacher) == 3 * largest
 
 
 # ---------------------------------------------------------------- input gradients
@@ -492,7 +477,7 @@ def test_confident_logits_have_moderate_input_gradients():
 
 
 def test_batch_norm_in_training_mode_mixes_the_samples():
-    """What the docstring warns of: in evaluation mode each gradient is of one sample, in training mode not."""
+    """What the docstring warns of: only in evaluation mode is each gradient that of one sample."""
     net, x = nn.Sequential(nn.Linear(6, 3), nn.BatchNorm1d(3)).double(), normal(4, 6)
     moved = x.clone()
     moved[0] += 1

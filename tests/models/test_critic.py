@@ -66,8 +66,10 @@ def test_gradient_with_fixed_vectors():
 def test_two_calls_before_one_backward():
     """The critic sees the student's map and the teacher's in one loss."""
     layer, x = SpectralConv2d(2, 3, 3), torch.randn(2, 2, 4, 4)
-    (layer(x).sum() - layer(x + 1).square().sum()).backward()
-    assert layer.weight.grad.isfinite().all()
+    for training in (True, False):
+        first = layer.train(training)(x)
+        (first.sum() - layer.train()(x + 1).square().sum()).backward()
+        assert layer.weight.grad.isfinite().all()
 
 
 def test_a_zero_weight_stays_zero_and_finds_its_way_back():
@@ -112,7 +114,7 @@ def test_default_width():
 
 def test_critic_by_layers():
     torch.manual_seed(0)
-    critic, x = ScoreMapCritic(2, width=2).eval(), torch.randn(3, 2, 6, 4)
+    critic, x = ScoreMapCritic(2, width=2).eval(), torch.randn(3, 2, 18, 10)
     h = x
     for layer in critic.convolutions:
         h = F.conv2d(h, layer.normalised_weight(), layer.bias, stride=2, padding=1)

@@ -1,0 +1,205 @@
+"""The pages of docs/api say what the docstrings say."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from kdcourse.authoring import api
+
+ROOT = Path(__file__).parents[2]
+
+# A package of the two names that api.PAGES wants, with all that a docstring of ours may hold.
+LOSSES = """
+from kdcourse.losses.kinds import gap, wide_loss
+
+__all__ = [
+    # first kind
+    "wide_loss",
+    # second kind
+    "gap",
+]
+"""
+KINDS = '''
+def gap(student, teacher, *, power: int = 2):
+    r"""Distance | of two numbers.
+
+    .. math:: \\\\| softmax(s) - t \\\\|^p, \\\\quad
+              \\\\text{where p is odd}
+
+    See `wide_loss`, ``gap(x)`` and `Head`, if 0<power.
+
+    Args:
+        student: s.
+        power: p, written
+            over two lines.
+
+    Returns:
+        a number.
+
+    Raises:
+        ValueError: always.
+
+    Source:
+        Ba & Caruana, "Do Deep Nets", NIPS 2014, equation 1; others, "More", 1999.
+
+    >>> `wide_loss`
+    3
+    """
+
+
+def wide_loss(
+    student_feature: Tensor, teacher_feature: Tensor, *, weights: tuple[int, int] = (1, 2), eps: float = 1e-5
+):
+    """Another."""
+'''
+MODELS = """
+from kdcourse.models.Head import Head
+
+__all__ = ["Head"]
+"""
+HEAD = '''
+class Head:
+    """A part that learns.
+
+    Attributes:
+        width, height: its sizes.
+
+    Shapes:
+        (B, C) -> (B,).
+    """
+
+    def __init__(self, width: int = 3):
+        pass
+
+    def forward(self, x):
+        pass
+
+    def draw(self, n: int):
+        """Draws `n`."""
+
+    def _hidden(self):
+        """Not shown."""
+'''
+
+
+@pytest.fixture
+def course(tmp_path):
+    for name, text in {
+        "__init__": "",
+        "losses/__init__": LOSSES,
+        "losses/kinds": KINDS.replace("\\\\", "\\"),
+        "models/__init__": MODELS,
+        "models/Head": HEAD,
+    }.items():
+        path = tmp_path / "kdcourse" / f"{name}.py"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    return tmp_path
+
+
+@pytest.fixture
+def losses(course):
+    return api.pages(course)[course / "docs" / "api" / "losses.md"]
+
+
+@pytest.fixture
+def models(course):
+    return api.pages(course)[course / "docs" / "api" / "models.md"]
+
+
+def test_the_committed_pages_are_up_to_date():
+    assert api.main(["--check", "--root", str(ROOT)]) == 0, "run `make api`"
+
+
+def test_check_names_the_page_that_differs_and_writes_nothing(course, capsys):
+    assert api.main(["--check", "--root", str(course)]) == 1
+    assert "docs/api/losses.md: is not what the docstrings say. Run `make api`." in capsys.readouterr().err
+    assert not (course / "docs").exists()
+    assert api.main(["--root", str(course)]) == 0
+    assert api.main(["--check", "--root", str(course)]) == 0
+    kinds = course / "kdcourse" / "losses" / "kinds.py"
+    kinds.write_text(kinds.read_text(encoding="utf-8").replace("power: int = 2", "power: int = 3"), "utf-8")
+    capsys.readouterr()
+    assert api.main(["--check", "--root", str(course)]) == 1
+    said = capsys.readouterr().err
+    assert "losses.md" in said and "models.md" not in said
+
+
+def test_every_exported_name_is_in_the_index_and_has_an_entry():
+    import kdcourse.losses
+    import kdcourse.models
+
+    for package in (kdcourse.losses, kdcourse.models):
+        page = (ROOT / "docs" / "api" / f"{package.__name__.split('.')[1]}.md").read_text(encoding="utf-8")
+        assert re.findall(r"^### (\w+)$", page, flags=re.MULTILINE) == package.__all__
+        assert re.findall(r"^\| \[`(\w+)`\]", page, flags=re.MULTILINE) == package.__all__
+
+
+def test_every_loss_names_its_paper_and_every_link_leads_somewhere():
+    texts = {p.name: p.read_text(encoding="utf-8") for p in (ROOT / "docs" / "api").glob("*.md")}
+    anchors = {
+        name: {h.lower() for h in re.findall(r"^### (\w+)$", text, re.MULTILINE)}
+        for name, text in texts.items()
+    }
+    for name, text in texts.items():
+        for target in re.findall(r"\]\(([^)]+)\)", re.sub(r"\$\$.*?\$\$", "", text, flags=re.DOTALL)):
+            page, _, anchor = target.partition("#")
+            assert (ROOT / "docs" / "api" / page).exists(), target
+            assert not anchor or anchor in anchors[page or name], target
+    for row in re.findall(r"^\| \[`.*$", texts["losses.md"], re.MULTILINE):
+        assert re.search(r"\w\.? (19|20)\d\d \| \w+\.py \|$", row), row
+
+
+def test_the_index_has_groups_in_the_order_of_the_package(losses):
+    assert losses.index("**First kind**") < losses.index("**Second kind**") < losses.index("## First kind")
+    assert r"| [`gap`](#gap) | Distance \| of two numbers | Ba & Caruana 2014 | kinds.py |" in losses
+    assert "| [`wide_loss`](#wide_loss) | Another |  | kinds.py |" in losses
+
+
+def test_an_entry_is_the_docstring_in_markdown(losses):
+    start = losses.index("### gap")
+    entry = losses[start:]
+    parts = [
+        "```python\ngap(student, teacher, *, power: int = 2)\n```\n\nDistance | of two numbers.\n\n",
+        "$$\n\\| \\mathrm{softmax}(s) - t \\|^p, \\quad\n\\text{where p is odd}\n$$\n\n",
+        "See [`wide_loss`](#wide_loss), ``gap(x)`` and [`Head`](models.md#head), if 0&lt;power.\n\n",
+        "**Arguments**\n\n- `student`: s.\n- `power`: p, written over two lines.\n\n",
+        "**Returns**\n\n- a number.\n\n**Raises**\n\n- `ValueError`: always.\n\n",
+        '**Source**\n\nBa & Caruana, "Do Deep Nets", NIPS 2014, equation 1; others, "More", 1999.\n\n',
+        "```python\n>>> `wide_loss`\n3\n```\n\n[kdcourse/losses/kinds.py](../../kdcourse/losses/kinds.py)\n",
+    ]
+    assert "".join(parts) == entry.removeprefix("### gap\n\n")
+
+
+def test_a_wide_signature_has_a_line_for_each_parameter(losses):
+    wide = (
+        "wide_loss(\n    student_feature: Tensor,\n    teacher_feature: Tensor,\n    *,\n"
+        "    weights: tuple[int, int] = (1, 2),\n    eps: float = 1e-05,\n)\n"
+    )
+    assert wide in losses
+
+
+def test_a_class_shows_how_it_is_made_and_called_and_its_methods(models):
+    assert '<a id="head"></a>\n\n### Head\n\n```python\nHead(width: int = 3)\nforward(x)\n```\n' in models
+    assert "- `width`, `height`: its sizes." in models
+    assert "**Shapes**\n\n(B, C) -> (B,)." in models
+    assert "- `draw(n: int)`: Draws `n`.\n" in models
+    assert "hidden" not in models
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        (
+            'Hinton, Vinyals & Dean, "A", NIPS 2014 workshop (arXiv 1503.02531), section 2.',
+            "Hinton et al. 2014",
+        ),
+        ('Huang & Wang, "Like 1999", 2017 (arXiv 1707.01219)', "Huang & Wang 2017"),
+        ('As `Other`; van den Oord, Li & Vinyals, "B", 2018.', "van den Oord et al. 2018"),
+        ("Nobody in particular.", ""),
+        ("", ""),
+    ],
+)
+def test_the_paper_is_the_first_one_named(source, expected):
+    assert api.paper(source) == expected
