@@ -53,7 +53,8 @@ def test_version_is_the_same_everywhere():
 
 def test_conda_environment_is_in_step_with_pyproject():
     environment = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
-    conda = {r.name: r.specifier for r in map(Requirement, environment["dependencies"])}
+    *lines, through_pip = environment["dependencies"]
+    conda = {r.name: r.specifier for r in map(Requirement, [*lines, *through_pip["pip"]])}
     wanted = {CONDA_NAMES.get(name, name): r.specifier for name, r in needed().items()}
     wanted["python"] = Requirement(f"python{PROJECT['project']['requires-python']}").specifier
     assert environment["name"] == "kdcourse"

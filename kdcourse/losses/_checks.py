@@ -20,9 +20,8 @@ def check_tensor(name: str, tensor: Tensor, shape: str) -> None:
     if not isinstance(tensor, Tensor) or not tensor.is_floating_point():
         got = f"{tensor.dtype}" if isinstance(tensor, Tensor) else type(tensor).__name__
         raise ValueError(f"{name}: expected a floating-point tensor of shape {shape}, got {got}")
-    letters = shape.strip("()").replace(",", " ").split()
-    at_least = "..." in letters
-    wanted = len(letters) - at_least
+    at_least = "..." in shape
+    wanted = shape.count(",") + 1 - at_least - shape.endswith(",)")
     if tensor.ndim < wanted or (tensor.ndim > wanted and not at_least):
         raise ValueError(f"{name}: expected shape {shape}, got {tuple(tensor.shape)}")
     if 0 in tensor.shape:

@@ -8,6 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from kdcourse.losses._checks import values_are_free
+
 
 def wide(x: Tensor) -> Tensor:
     """`x` in float32 at least."""
@@ -16,13 +18,18 @@ def wide(x: Tensor) -> Tensor:
 
 def wide_pair(student: Tensor, teacher: Tensor) -> tuple[Tensor, Tensor]:
     """Both in one dtype, float32 at least; the teacher without its graph."""
-    student, teacher = wide(student), wide(teacher.detach())
+    teacher = teacher.detach()
+    if student.dtype == teacher.dtype and student.dtype.itemsize >= 4:
+        return student, teacher
+    student, teacher = wide(student), wide(teacher)
     common = torch.promote_types(student.dtype, teacher.dtype)
     return student.to(common), teacher.to(common)
 
 
 def matmul(a: Tensor, b: Tensor) -> Tensor:
     """``a @ b`` in the precision of its arguments, under autocast too."""
+    if not torch.is_autocast_enabled(a.device.type):
+        return a @ b
     with torch.autocast(a.device.type, enabled=False):
         return a @ b
 
@@ -59,8 +66,7 @@ def unit(x: Tensor, dim: int | tuple[int, ...] = -1, floor: float | Tensor = 0.0
     A zero vector has no direction. F.normalize's gradient is 1e12 there, that of x / norm is NaN.
     """
     norm = torch.linalg.vector_norm(x, dim=dim, keepdim=True)
-    null = norm <= floor
-    return x * torch.where(null, 0.0, 1.0 / torch.where(null, 1.0, norm))
+    return x / norm.masked_fill(norm <= floor, torch.inf)
 
 
 def centred_unit(x: Tensor, dim: int) -> Tensor:
@@ -80,9 +86,32 @@ def pool_to_smaller(first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
     return first, second
 
 
+def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
+    """Mean cross-entropy with class indices; labels that nobody could look at are not skipped either."""
+    if values_are_free(labels) and values_are_free(logits):
+        return F.cross_entropy(logits, labels)
+    # F.cross_entropy leaves out samples labelled -100, and torch.func.vmap runs it slowly.
+    return -F.log_softmax(logits, dim=1).gather(1, labels[:, None]).mean()
+
+
+def soften(logits: Tensor, temperature: float) -> Tensor:
+    """Logits / temperature, for nothing at temperature 1."""
+    return logits if temperature == 1 else logits / temperature
+
+
+def mean_divergence(teacher_logits: Tensor, student_logits: Tensor) -> Tensor:
+    """Mean over all rows, along the last dimension, of KL(softmax(teacher) || softmax(student)); in nats."""
+    terms = _divergence_terms(teacher_logits, student_logits, -1)
+    return terms.sum() / (terms.numel() // terms.shape[-1])
+
+
 def divergence(teacher_logits: Tensor, student_logits: Tensor, dim: int = -1) -> Tensor:
     """KL(softmax(teacher) || softmax(student)) along `dim`, which disappears; in nats."""
+    return _divergence_terms(teacher_logits, student_logits, dim).sum(dim=dim)
+
+
+def _divergence_terms(teacher_logits: Tensor, student_logits: Tensor, dim: int) -> Tensor:
     log_q = F.log_softmax(student_logits, dim=dim)
     log_p = F.log_softmax(teacher_logits, dim=dim)
     # F.kl_div has no batching rule for torch.func.vmap, which trains many seeds at once.
-    return (log_p.exp() * (log_p - log_q)).sum(dim=dim)
+    return log_p.exp() * (log_p - log_q)

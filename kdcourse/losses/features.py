@@ -82,11 +82,13 @@ def log_sum_loss(student: Tensor, teacher: Tensor, *, power: float = 4) -> Tenso
     check_pair(student, teacher, ("student", "teacher"), "(B, ...)")
     check_number("power", power, low=1.0)
     wide_student, wide_teacher = wide_pair(student, teacher)
-    difference = (wide_student - wide_teacher).abs()
-    largest = difference.detach().amax().clamp(min=torch.finfo(difference.dtype).tiny)
+    difference = wide_student - wide_teacher
+    largest = difference.detach().abs().amax().clamp(min=torch.finfo(difference.dtype).tiny)
     # log sum d^p = p log m + log sum (d/m)^p for every constant m; the largest d keeps the powers in range.
     # The sum is at least 1 then, except at equality.
-    total = (difference / largest).pow(power).sum().clamp(min=1.0)
+    share = difference / largest
+    powers = share.square().square() if power == 4 else share.abs().pow(power)
+    total = powers.sum().clamp(min=1.0)
     return (power * largest.log() + total.log()).to(student.dtype)
 
 

@@ -17,7 +17,7 @@ from kdcourse.losses._checks import (
     check_temperature,
     check_tensor,
 )
-from kdcourse.losses._numerics import wide
+from kdcourse.losses._numerics import cross_entropy, wide
 
 
 def mutual_losses(logits: Sequence[Tensor], labels: Tensor) -> list[Tensor]:
@@ -57,7 +57,7 @@ def mutual_losses(logits: Sequence[Tensor], labels: Tensor) -> list[Tensor]:
     p = [log_p_k.exp() for log_p_k in log_p]
     losses = []
     for k, z in enumerate(logits):
-        loss = _cross_entropy(log_q[k], labels)
+        loss = cross_entropy(wide(z), labels)
         peers = [j for j in range(len(logits)) if j != k]
         if peers:
             divergences = [(p[j] * (log_p[j] - log_q[k])).sum(dim=1).mean() for j in peers]
@@ -106,11 +106,11 @@ def self_distillation_loss(
     check_temperature(temperature)
     check_number("alpha", alpha, low=0.0, high=1.0)
     *shallow, deepest = map(wide, exits)
-    loss = _cross_entropy(F.log_softmax(deepest, dim=1), labels)
+    loss = cross_entropy(deepest, labels)
     log_p = F.log_softmax(deepest.detach() / temperature, dim=1)
     p = log_p.exp()
     for z in shallow:
-        hard = _cross_entropy(F.log_softmax(z, dim=1), labels)
+        hard = cross_entropy(z, labels)
         log_q = F.log_softmax(z / temperature, dim=1)
         soft = temperature**2 * (p * (log_p - log_q)).sum(dim=1).mean()
         loss = loss + (1 - alpha) * hard + alpha * soft
@@ -207,8 +207,3 @@ def _check_list(name: str, logits: Sequence[Tensor], labels: Tensor) -> None:
         check_tensor(f"{name}[{i}]", z, "(B, C)")
         check_same_shape((f"{name}[0]", f"{name}[{i}]"), logits[0], z)
     check_labels(labels, logits[0])
-
-
-def _cross_entropy(log_probabilities: Tensor, labels: Tensor) -> Tensor:
-    # Not F.nll_loss: it would skip samples labelled -100 where the range of labels is not checked.
-    return -log_probabilities.gather(1, labels[:, None]).mean()

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from kdcourse.losses._checks import check_same_batch, check_tensor
-from kdcourse.losses._numerics import matmul, pool_to_smaller, unit, wide, wide_pair
+from kdcourse.losses._numerics import gram, matmul, pool_to_smaller, unit, wide, wide_pair
 
 
 def fsp_matrix(first: Tensor, second: Tensor) -> Tensor:
@@ -49,7 +49,7 @@ def fsp_matrix(first: Tensor, second: Tensor) -> Tensor:
             f"second: expected the map size of first, {tuple(first.shape[2:])}, "
             f"got {tuple(second.shape[2:])}; pool the larger map to the size of the smaller (fsp_loss does)"
         )
-    return _gram(wide(first), wide(second)).to(torch.promote_types(first.dtype, second.dtype))
+    return _mean_products(wide(first), wide(second)).to(torch.promote_types(first.dtype, second.dtype))
 
 
 def fsp_loss(
@@ -99,9 +99,8 @@ def fsp_loss(
         _check_same_channels(
             (f"student_{layer}", f"teacher_{layer}"), tensors[f"student_{layer}"], tensors[f"teacher_{layer}"]
         )
-    student = _gram(*pool_to_smaller(wide(student_first), wide(student_second)))
-    teacher = _gram(*pool_to_smaller(wide(teacher_first.detach()), wide(teacher_second.detach())))
-    student, teacher = wide_pair(student, teacher)
+    student = _mean_products(*pool_to_smaller(wide(student_first), wide(student_second)))
+    teacher = _mean_products(*pool_to_smaller(wide(teacher_first.detach()), wide(teacher_second.detach())))
     return (student - teacher).square().mean().to(student_first.dtype)
 
 
@@ -113,7 +112,7 @@ def ickd_loss(student: Tensor, teacher: Tensor) -> Tensor:
 
     Each row of the Gram matrix has length one, so the scale of a sample does not matter; the scale of one
     channel does. A channel that is zero everywhere goes with no other: its own row is zero and asks nothing
-    of it; the rows of the others still do. In float32, a row shorter than 1e-19 counts as zero.
+    of it; the rows of the others still do.
 
     Args:
         student: f of the student, shape (B, C, H, W), after a 1 x 1 convolution if its channels were others.
@@ -141,13 +140,11 @@ def ickd_loss(student: Tensor, teacher: Tensor) -> Tensor:
     check_same_batch(("student", "teacher"), student, teacher)
     _check_same_channels(("student", "teacher"), student, teacher)
     s, t = (f.flatten(2) for f in wide_pair(student, teacher))
-    # The square of a shorter row underflows, and the gradient of its direction overflows.
-    shortest = torch.finfo(s.dtype).tiny ** 0.5
-    s, t = (unit(matmul(f, f.mT), floor=shortest) for f in (s, t))
+    s, t = (unit(gram(f)) for f in (s, t))
     return (s - t).square().sum(dim=2).mean().to(student.dtype)
 
 
-def _gram(first: Tensor, second: Tensor) -> Tensor:
+def _mean_products(first: Tensor, second: Tensor) -> Tensor:
     """(B, C1, H, W), (B, C2, H, W) -> (B, C1, C2): the mean over pixels of the products, as one product."""
     common = torch.promote_types(first.dtype, second.dtype)
     first, second = first.to(common).flatten(2), second.to(common).flatten(2)

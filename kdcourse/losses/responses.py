@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from kdcourse.losses._checks import check_labels, check_number, check_pair, check_temperature
-from kdcourse.losses._numerics import divergence, wide, wide_pair
+from kdcourse.losses._numerics import cross_entropy, mean_divergence, soften, wide, wide_pair
 
 
 def soft_cross_entropy(student_logits: Tensor, teacher_logits: Tensor, *, temperature: float = 1.0) -> Tensor:
@@ -47,9 +47,9 @@ def soft_cross_entropy(student_logits: Tensor, teacher_logits: Tensor, *, temper
     check_pair(student_logits, teacher_logits)
     check_temperature(temperature)
     student, teacher = wide_pair(student_logits, teacher_logits)
-    target = F.softmax(teacher / temperature, dim=1)
-    loss = -(target * F.log_softmax(student / temperature, dim=1)).sum(dim=1).mean()
-    return loss.to(student_logits.dtype)
+    target = F.softmax(soften(teacher, temperature), dim=1)
+    log_q = F.log_softmax(soften(student, temperature), dim=1)
+    return (-(target * log_q).sum() / len(target)).to(student_logits.dtype)
 
 
 def soft_target_loss(student_logits: Tensor, teacher_logits: Tensor, *, temperature: float = 4.0) -> Tensor:
@@ -88,7 +88,7 @@ def soft_target_loss(student_logits: Tensor, teacher_logits: Tensor, *, temperat
     check_pair(student_logits, teacher_logits)
     check_temperature(temperature)
     student, teacher = wide_pair(student_logits, teacher_logits)
-    loss = temperature**2 * divergence(teacher / temperature, student / temperature).mean()
+    loss = temperature**2 * mean_divergence(soften(teacher, temperature), soften(student, temperature))
     return loss.to(student_logits.dtype)
 
 
@@ -132,10 +132,7 @@ def kd_loss(
     check_labels(labels, student_logits)
     check_number("alpha", alpha, low=0.0, high=1.0)
     soft = soft_target_loss(wide(student_logits), teacher_logits, temperature=temperature)
-    # Not F.cross_entropy: it would skip samples labelled -100 where the range is not checked (GPU, vmap),
-    # and torch.func.vmap runs it slowly.
-    log_probabilities = F.log_softmax(wide(student_logits), dim=1)
-    hard = -log_probabilities.gather(1, labels[:, None]).mean()
+    hard = cross_entropy(wide(student_logits), labels)
     return (alpha * soft + (1 - alpha) * hard).to(student_logits.dtype)
 
 
@@ -209,9 +206,9 @@ def generalized_jsd(student_logits: Tensor, teacher_logits: Tensor, *, beta: flo
     check_number("beta", beta, low=0.0, high=1.0)
     student, teacher = wide_pair(student_logits, teacher_logits)
     if beta == 0:
-        loss = divergence(teacher, student)
+        loss = mean_divergence(teacher, student)
     elif beta == 1:
-        loss = divergence(student, teacher)
+        loss = mean_divergence(student, teacher)
     else:
         # beta p / m is the probability that a class drawn from the mixture is the teacher's: a sigmoid of
         # log p/q. So nothing is lost where m is nearly p or nearly q, as it would be in log p - log m.
@@ -219,5 +216,5 @@ def generalized_jsd(student_logits: Tensor, teacher_logits: Tensor, *, beta: flo
         log_odds = log_p - log_q + (math.log(beta) - math.log1p(-beta))
         log_p_over_m = F.logsigmoid(log_odds) - math.log(beta)
         log_q_over_m = F.logsigmoid(-log_odds) - math.log1p(-beta)
-        loss = (beta * log_p.exp() * log_p_over_m + (1 - beta) * log_q.exp() * log_q_over_m).sum(dim=1)
-    return loss.mean().to(student_logits.dtype)
+        loss = (beta * log_p.exp() * log_p_over_m + (1 - beta) * log_q.exp() * log_q_over_m).sum(dim=1).mean()
+    return loss.to(student_logits.dtype)

@@ -173,10 +173,11 @@ def sparse_soft_cross_entropy(student_logits: Tensor, values: Tensor, indices: T
     check_same_batch(("student_logits", "values"), student_logits, values)
     student, values = wide_pair(student_logits, values)
     log_q = F.log_softmax(student, dim=1)
-    of_stored = log_q.gather(1, indices.long())
-    others = log_q.sum(dim=1) - of_stored.sum(dim=1)
-    loss = -((values * of_stored).sum(dim=1) + _spread(values, classes).squeeze(1) * others)
-    return loss.mean().to(student_logits.dtype)
+    spread = _spread(values, classes)
+    # Every class gets the spread; a stored one is among them and has the rest on top.
+    on_top = ((values - spread) * log_q.gather(1, indices.long())).sum()
+    loss = (on_top + (spread * log_q).sum()) / -len(student)
+    return loss.to(student_logits.dtype)
 
 
 def _check_stored(values: Tensor, indices: Tensor, classes: int) -> None:

@@ -17,7 +17,7 @@ from kdcourse.losses._checks import (
     check_temperature,
     check_tensor,
 )
-from kdcourse.losses._numerics import divergence, wide, wide_pair
+from kdcourse.losses._numerics import mean_divergence, wide, wide_pair
 
 # Stands for the logit of a class that is left out. Its probability is exactly 0 and, unlike with -inf, its
 # log-probabilities can be subtracted.
@@ -63,8 +63,10 @@ def standardized_soft_target_loss(
     _check_several_classes(student_logits)
     check_temperature(temperature)
     student, teacher = wide_pair(student_logits, teacher_logits)
-    loss = temperature**2 * divergence(_z_scores(teacher) / temperature, _z_scores(student) / temperature)
-    return loss.mean().to(student_logits.dtype)
+    loss = temperature**2 * mean_divergence(
+        _z_scores(teacher) / temperature, _z_scores(student) / temperature
+    )
+    return loss.to(student_logits.dtype)
 
 
 def decoupled_kd_loss(
@@ -137,9 +139,9 @@ def decoupled_kd_loss(
 
     target_s, log_q = target_and_others(student)
     target_t, log_p = target_and_others(teacher)
-    tckd = divergence(target_t, target_s)
-    nckd = (log_p.exp() * (log_p - log_q)).sum(dim=1)
-    return (temperature**2 * (alpha * tckd + beta * nckd).mean()).to(student_logits.dtype)
+    tckd = mean_divergence(target_t, target_s)
+    nckd = (log_p.exp() * (log_p - log_q)).sum(dim=1).mean()
+    return (temperature**2 * (alpha * tckd + beta * nckd)).to(student_logits.dtype)
 
 
 def dist_loss(

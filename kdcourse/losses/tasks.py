@@ -20,7 +20,7 @@ from kdcourse.losses._checks import (
     check_tensor,
     values_are_free,
 )
-from kdcourse.losses._numerics import divergence, wide_pair
+from kdcourse.losses._numerics import mean_divergence, soften, wide_pair
 
 
 def bounded_regression_loss(
@@ -113,7 +113,7 @@ def localization_distillation_loss(
         )
     check_temperature(temperature)
     student, teacher = wide_pair(student_bins, teacher_bins)
-    loss = temperature**2 * divergence(teacher / temperature, student / temperature).mean()
+    loss = temperature**2 * mean_divergence(soften(teacher, temperature), soften(student, temperature))
     return loss.to(student_bins.dtype)
 
 

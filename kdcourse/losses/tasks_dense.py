@@ -19,7 +19,7 @@ from kdcourse.losses._checks import (
     check_tensor,
     values_are_free,
 )
-from kdcourse.losses._numerics import divergence, matmul, unit, wide, wide_pair
+from kdcourse.losses._numerics import divergence, gram, matmul, soften, unit, wide, wide_pair
 
 
 def segmentation_kd_loss(
@@ -75,7 +75,7 @@ def segmentation_kd_loss(
     counted = labels != ignore_index
     # The student is masked before the softmax too, whose gradient would make NaN of zero times NaN.
     student = torch.where(counted[:, None], student, 0.0)
-    by_pixel = divergence(teacher / temperature, student / temperature, dim=1)
+    by_pixel = divergence(soften(teacher, temperature), soften(student, temperature), dim=1)
     total = torch.where(counted, by_pixel, 0.0).sum()
     return (temperature**2 * total / counted.sum().clamp(min=1)).to(student_logits.dtype)
 
@@ -125,10 +125,10 @@ def pairwise_similarity_loss(student: Tensor, teacher: Tensor) -> Tensor:
     s, t = (unit(x.flatten(2), dim=1) for x in wide_pair(student, teacher))
     pixels = s.shape[2]
     if pixels <= s.shape[1] + t.shape[1]:
-        squares = (matmul(s.mT, s) - matmul(t.mT, t)).square().sum(dim=(1, 2))
+        squares = (gram(s.mT) - gram(t.mT)).square().sum(dim=(1, 2))
     else:
         # ‖SᵀS - TᵀT‖² = ‖SSᵀ‖² - 2‖STᵀ‖² + ‖TTᵀ‖² in the Frobenius norm, for tr(SᵀS TᵀT) = ‖STᵀ‖².
-        of_s, mixed, of_t = (matmul(a, b.mT).square().sum(dim=(1, 2)) for a, b in ((s, s), (s, t), (t, t)))
+        of_s, mixed, of_t = (x.square().sum(dim=(1, 2)) for x in (gram(s), matmul(s, t.mT), gram(t)))
         squares = (of_s - 2 * mixed + of_t).clamp(min=0)  # rounding may leave less than nothing
     return (squares.mean() / pixels**2).to(student.dtype)
 

@@ -36,7 +36,7 @@ class Paraphraser(nn.Module):
 
     Source:
         Kim, Park & Kwak, "Paraphrasing Complex Network: Network Compression via Factor Transfer", NeurIPS
-        2018, sections 3.1 and 3.3; layers and slope as in the authors' code, which has no batch norm.
+        2018, section 3.1; layers and slope as in the authors' code, which has no batch norm.
 
     >>> import torch
     >>> factor, reconstruction = Paraphraser(8)(torch.zeros(5, 8, 3, 4))

@@ -40,7 +40,7 @@ class VIDHead(nn.Module):
 
     Source:
         Ahn, Hu, Damianou, Lawrence & Dai, "Variational Information Distillation for Knowledge Transfer",
-        CVPR 2019, section 3. Widely used code leaves the batch norm out, and takes log(1 + exp(raw)) as it
+        CVPR 2019. Widely used code leaves the batch norm out, and takes log(1 + exp(raw)) as it
         stands, which overflows where softplus does not.
 
     >>> import torch

@@ -107,5 +107,27 @@ def test_divergence_by_hand():
     expected = torch.tensor([by_hand, 0.0], dtype=torch.float64)
     torch.testing.assert_close(numerics.divergence(teacher, student), expected)
     torch.testing.assert_close(numerics.divergence(teacher.T, student.T, dim=0), expected)
+    torch.testing.assert_close(numerics.mean_divergence(teacher, student), expected.mean())
+    pair = teacher.expand(3, 2, 2), student.expand(3, 2, 2)
+    torch.testing.assert_close(numerics.mean_divergence(*pair), expected.mean())
     apart = torch.tensor([[1e4, -1e4]]), torch.tensor([[-1e4, 1e4]])
     assert numerics.divergence(*apart).item() == 2e4
+    assert numerics.mean_divergence(*apart).item() == 2e4
+
+
+def test_softening_divides_and_leaves_logits_alone_at_temperature_one():
+    logits = torch.tensor([[2.0, -6.0]])
+    assert numerics.soften(logits, 4.0).tolist() == [[0.5, -1.5]]
+    assert numerics.soften(logits, 1) is logits
+
+
+def test_cross_entropy_has_one_value_wherever_it_is_computed():
+    logits = torch.tensor([[0.0, math.log(3)], [0.0, 0.0]], dtype=torch.float64)
+    labels = torch.tensor([1, 0])
+    by_hand = (math.log(4 / 3) + math.log(2)) / 2
+    assert numerics.cross_entropy(logits, labels).item() == pytest.approx(by_hand)
+    stacked = torch.func.vmap(numerics.cross_entropy)(logits.expand(3, 2, 2), labels.expand(3, 2))
+    torch.testing.assert_close(stacked, torch.full((3,), by_hand, dtype=torch.float64))
+    # Shared labels can be looked at while the logits of many nets are mapped over.
+    shared = torch.func.vmap(numerics.cross_entropy, in_dims=(0, None))(logits.expand(3, 2, 2), labels)
+    torch.testing.assert_close(shared, stacked)

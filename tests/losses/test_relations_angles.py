@@ -103,7 +103,7 @@ def test_values_by_hand():
     half = math.sqrt(0.5)
     expected = 2 * (0.5**2 / 2 + 2 * (half - 0.5) ** 2 / 2) / 27
     assert rkd_angle_loss(student, teacher).item() == pytest.approx(expected, rel=1e-13)
-    # On a line one of the three lies between the others: cosines -1, 1, 1 and 1, -1, 1; smooth L1 of 2 is 3/2.
+    # On a line one point lies between the others: cosines -1, 1, 1 and 1, -1, 1; smooth L1 of 2 is 1.5.
     student = torch.tensor([[1.0], [0.0], [2.0]], dtype=torch.float64)
     teacher = torch.tensor([[0.0], [1.0], [2.0]], dtype=torch.float64)
     value, gradient = with_gradient(student, teacher)

@@ -164,7 +164,11 @@ def test_fsp_matrix_wants_maps_of_one_size():
         fsp_matrix(normal(2, 3, 4, 6), normal(2, 3, 6, 4))
     with raises("second", "batch size of first, 2", "got 3"):
         fsp_matrix(normal(2, 3, 4, 6), normal(3, 3, 4, 6))
-    for wrong, said in ((normal(2, 3, 4), "(2, 3, 4)"), (normal(0, 3, 4, 6), "(0, 3, 4, 6)"), (None, "None")):
+    for wrong, said in (
+        (normal(2, 3, 4), "shape (B, C, H, W), got (2, 3, 4)"),
+        (normal(0, 3, 4, 6), "(0, 3, 4, 6)"),
+        (None, "None"),
+    ):
         with raises("first", said):
             fsp_matrix(wrong, normal(2, 3, 4, 6))
         with raises("second", said):
@@ -239,7 +243,7 @@ def test_fsp_loss_says_which_layer_is_wrong():
     names = ["student_first", "student_second", "teacher_first", "teacher_second"]
     for i, name in enumerate(names):
         for wrong, said in (
-            (normal(2, 3, 4), "(2, 3, 4)"),
+            (normal(2, 3, 4), "shape (B, C, H, W), got (2, 3, 4)"),
             (normal(2, 3, 0, 4), "(2, 3, 0, 4)"),
             ("x", "str"),
         ):
@@ -345,7 +349,7 @@ def test_ickd_says_what_is_wrong():
     with raises("teacher", "batch size of student, 2", "got 1"):
         ickd_loss(student, student[:1])
     for wrong, said in (
-        (normal(2, 3, 4), "(2, 3, 4)"),
+        (normal(2, 3, 4), "shape (B, C, H, W), got (2, 3, 4)"),
         (student.long(), "torch.int64"),
         (student[:, :0], "0"),
     ):

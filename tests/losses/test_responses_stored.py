@@ -152,10 +152,19 @@ def test_k_must_be_a_number_of_classes(wrong):
         sparse_soft_targets(example()[1], wrong)
 
 
-def test_the_logits_to_store_are_checked():
-    for wrong in (torch.zeros(4), torch.zeros(2, 3, 4), torch.zeros(0, 4), torch.zeros(2, 3).long()):
-        with pytest.raises(ValueError, match=r"^teacher_logits: expected"):
-            sparse_soft_targets(wrong, 1)
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        (torch.zeros(4), "expected shape (B, C), got (4,)"),
+        (torch.zeros(2, 3, 4), "expected shape (B, C), got (2, 3, 4)"),
+        (torch.zeros(0, 4), "expected no empty dimension, got (0, 4)"),
+        (torch.zeros(2, 3).long(), "expected a floating-point tensor of shape (B, C), got torch.int64"),
+    ],
+)
+def test_the_logits_to_store_are_checked(wrong, said):
+    with pytest.raises(ValueError, match=r"expected") as caught:
+        sparse_soft_targets(wrong, 1)
+    assert str(caught.value) == f"teacher_logits: {said}"
 
 
 # ---------------------------------------------------------------- reading them back

@@ -5,6 +5,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from kdcourse.losses import hierarchical_context_loss
 from kdcourse.models import KnowledgeReview, ReviewFusion
 
 
@@ -107,6 +108,14 @@ def test_shallow_outputs_see_deep_features_and_not_the_reverse():
         review(leaves)[i].square().sum().backward()
         seen = [leaf.grad is not None and bool(leaf.grad.any()) for leaf in leaves]
         assert seen == [level >= i for level in range(3)]
+
+
+def test_the_loss_of_every_level_trains_the_student():
+    review, features = example()
+    leaves = [f.clone().requires_grad_() for f in features]
+    teacher = [torch.randn(2, 6, 8, 6), torch.randn(2, 7, 4, 3), torch.randn(2, 8, 2, 2)]
+    sum(map(hierarchical_context_loss, review(leaves), teacher)).backward()
+    assert all(leaf.grad.abs().sum() > 0 for leaf in leaves)
 
 
 def test_sizes_of_the_teacher():

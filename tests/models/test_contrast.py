@@ -1,17 +1,36 @@
-"""Contrastive distillation within the batch; wrong arguments of both kinds."""
+"""Contrast: its noise-contrastive loss by itself, the kind without a memory, wrong arguments."""
 
 import math
 
 import pytest
 import torch
 
-from kdcourse.losses.relations_contrastive import infonce_loss
-from kdcourse.models import ContrastiveMemory, InBatchContrast
+from kdcourse.losses import infonce_loss
+from kdcourse.models import ContrastiveMemory, InBatchContrast, noise_contrastive_loss
 
 
 def batch():
     generator = torch.Generator().manual_seed(0)
     return tuple(torch.randn(3, size, generator=generator, dtype=torch.float64) for size in (4, 5))
+
+
+# ---------------------------------------------------------------- the loss of the memory
+
+
+def test_noise_contrastive_loss_by_hand():
+    # Z = 2 and K / N = 2 / 4: P(s) = (e^s / 2) / (e^s / 2 + 1 / 2) = sigmoid(s)
+    positive, negative = torch.tensor([0.0, math.log(3)]), torch.tensor([[0.0, 0.0], [math.log(3), 0.0]])
+    expected = (math.log(2) + 2 * math.log(2) + math.log(4 / 3) + math.log(4) + math.log(2)) / 2
+    got = noise_contrastive_loss(positive, negative, log_partition=math.log(2), num_samples=4)
+    assert got.item() == pytest.approx(expected, rel=1e-6)
+
+
+def test_noise_contrastive_loss_has_no_largest_score():
+    positive = torch.tensor([-1e4, 1e4], requires_grad=True)
+    negative = torch.tensor([[1e4, -1e4], [0.0, 1e4]], requires_grad=True)
+    loss = noise_contrastive_loss(positive, negative, log_partition=3.0, num_samples=10)
+    loss.backward()
+    assert loss.isfinite() and positive.grad.abs().max() <= 1 and negative.grad.abs().max() <= 1
 
 
 # ---------------------------------------------------------------- without a memory
