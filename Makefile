@@ -15,7 +15,7 @@ NOTEBOOKS := $(sort $(wildcard notebooks/*.ipynb) $(wildcard solutions/*/*.ipynb
 CELL_TIMEOUT := 600
 
 .DEFAULT_GOAL := help
-.PHONY: help lab install test test-quick test-notebooks lint exercises notebooks times api mutation constraints clean distclean
+.PHONY: help lab install test test-quick test-notebooks lint exercises notebooks times api mutation benchmark constraints clean distclean
 
 help: ## list the commands
 	@echo "Usage: make COMMAND [PYTHON=python3.11]"
@@ -95,6 +95,11 @@ api: $(STAMP) ## write the pages of docs/api from the docstrings
 # Not part of `make test`: it takes long. A run that was stopped is taken up where it was.
 mutation: $(STAMP) ## mutation testing of the losses; FILES="tasks online": only these; FRESH=1: all again
 	@$(PY) tests/mutation/mutation.py $(if $(FRESH),--fresh) $(FILES)
+
+# Wants the machine to itself: about 6 minutes, one thread.
+benchmark: $(STAMP) ## time the losses against other libraries and rewrite benchmarks/losses.md
+	@$(PY) -m pip install --quiet --constraint constraints.txt --editable ".[bench]"
+	@$(PY) benchmarks/losses.py
 
 constraints: $(STAMP) ## pin the packages that pyproject.toml asks for; UPGRADE=1: to their newest versions
 	@$(PY) -m uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 \

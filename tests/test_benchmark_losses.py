@@ -223,8 +223,16 @@ def test_a_slow_loss_fails_the_first_goal_by_name():
 
 
 def test_the_geometric_mean_has_to_be_three():
-    assert verdict("Geometric mean", [row(textbook=1.5, torchdistill=6.1)]) == "PASS"
-    assert verdict("Geometric mean", [row(textbook=1.5, torchdistill=5.9)]) == "FAIL"
+    everything = "Geometric mean against all of torchdistill"
+    assert verdict(everything, [row(textbook=1.5, torchdistill=6.1)]) == "PASS"
+    assert verdict(everything, [row(textbook=1.5, torchdistill=5.9)]) == "FAIL"
+
+
+def test_the_geometric_mean_may_leave_out_textbook_forms_that_do_not_broadcast():
+    broadcasts = "Geometric mean against torchdistill and"
+    rows = [row(textbook=0.1, torchdistill=2.0), row(textbook=4.6, broadcasts=True)]
+    assert verdict(broadcasts, rows) == "PASS"  # the mean of 2 and 4.6 is 3.03
+    assert verdict(broadcasts, [rows[0], row(textbook=4.4, broadcasts=True)]) == "FAIL"
 
 
 @pytest.mark.parametrize("name", ["fsp_loss", "nst_loss"])

@@ -88,6 +88,11 @@ def speedups(rows: Sequence[Row], peers: Sequence[str] = FORMS[1:]) -> list[floa
     return [row.speedup(peer) for row in rows for peer in row.peers if peer in peers]
 
 
+def compared_with_broadcasts(rows: Sequence[Row]) -> list[float]:
+    """Against torchdistill on all losses, and against the textbook on those where its form broadcasts."""
+    return speedups(rows, FORMS[1:2]) + speedups([row for row in rows if row.broadcasts], FORMS[2:])
+
+
 def goals(rows: Sequence[Row], footprints: Sequence[Footprint]) -> list[Goal]:
     """The goals and whether they are met, from the medians."""
 
@@ -103,8 +108,12 @@ def goals(rows: Sequence[Row], footprints: Sequence[Footprint]) -> list[Goal]:
 
     best = [(row.speedup(row.best_peer), f"{row.name}, B = {row.batch}, {row.best_peer}") for row in rows]
     found = [at_least("Never slower than 1/1.2 of the best peer, on any loss", 1 / 1.2, best)]
-    every = [(geometric_mean(speedups(rows)), f"n = {len(speedups(rows))}")] if rows else []
-    found.append(at_least("Geometric mean against torchdistill and textbook forms together ≥ 3", 3, every))
+    for text, peers in (
+        ("torchdistill and textbook forms that broadcast", compared_with_broadcasts(rows)),
+        ("all of torchdistill and all textbook forms", speedups(rows)),
+    ):
+        mean = [(geometric_mean(peers), f"n = {len(peers)}")] if peers else []
+        found.append(at_least(f"Geometric mean against {text}, together, ≥ 3", 3, mean))
     for name in ("fsp_loss", "nst_loss"):
         text = f"`{name}` at B = 256 ≥ 20 times as fast as the broadcast form"
         found.append(at_least(text, 20, [(r.speedup("textbook"), "textbook") for r in of(name, 256)]))
@@ -228,6 +237,12 @@ Written by `python benchmarks/losses.py`, which measures all forms of a loss in 
 | goal | measured | verdict |
 |---|---|---|
 {verdicts}
+
+Why goals are missed: most losses are a few sums over their inputs, which PyTorch does at the speed of memory
+in any form; nothing can be three times as fast, and no custom kernel was written. The forms that lose more
+than a fifth cost a few hundredths of a millisecond more: `log_sum_loss` scales its differences first, so that
+no power over- or underflows, and `sparse_soft_cross_entropy` gathers from the logits and scatters its
+gradient, where writing out the full label, which it is made to avoid, is quicker.
 
 Geometric means of the speed-ups (time of the peer / our time):
 

@@ -19,7 +19,7 @@ from kdcourse.losses._numerics import unit, wide, wide_pair
 
 
 def hint_loss(student_feature: Tensor, teacher_feature: Tensor) -> Tensor:
-    r"""Mean squared difference of two features, the FitNets hint.
+    r"""FitNets hint: mean squared difference of two features.
 
     .. math:: \frac{1}{N} \sum_i (s_i - t_i)^2, \qquad N \text{ the number of elements}
 
@@ -48,7 +48,7 @@ def hint_loss(student_feature: Tensor, teacher_feature: Tensor) -> Tensor:
 
 
 def log_sum_loss(student: Tensor, teacher: Tensor, *, power: float = 4) -> Tensor:
-    r"""Logarithm of the summed powers of the differences.
+    r"""LogSum distance (SRD): logarithm of the summed powers of the differences.
 
     .. math:: \log \sum_i |s_i - t_i|^p
 
@@ -93,7 +93,7 @@ def log_sum_loss(student: Tensor, teacher: Tensor, *, power: float = 4) -> Tenso
 
 
 def factor_transfer_loss(student_factor: Tensor, teacher_factor: Tensor, *, p: int = 1) -> Tensor:
-    r"""Distance of the directions of two factors.
+    r"""Factor transfer (FT): distance of the directions of two factors.
 
     .. math:: \frac{1}{BD} \sum_b \| u_b - v_b \|_1 \;(p = 1), \qquad
               \frac{1}{B} \sum_b \| u_b - v_b \|_2^2 \;(p = 2), \qquad
@@ -132,7 +132,7 @@ def factor_transfer_loss(student_factor: Tensor, teacher_factor: Tensor, *, p: i
 
 
 def activation_boundary_loss(student: Tensor, teacher: Tensor, *, margin: float = 1.0) -> Tensor:
-    r"""Squared hinge that puts each unit of the student on the teacher's side of zero.
+    r"""Activation boundaries (AB): a hinge that puts each unit of the student on the teacher's side of zero.
 
     .. math:: \frac{1}{N} \sum_i \begin{cases}
               \max(0, m - s_i)^2 & t_i > 0 \\ \max(0, m + s_i)^2 & t_i \le 0 \end{cases}
@@ -170,7 +170,7 @@ def activation_boundary_loss(student: Tensor, teacher: Tensor, *, margin: float 
 
 
 def vid_loss(student_mean: Tensor, teacher: Tensor, raw_scale: Tensor, *, eps: float = 1e-5) -> Tensor:
-    r"""Negative log-likelihood of the teacher's feature under a Gaussian around the student's prediction.
+    r"""Variational information (VID): how unlikely the teacher's feature is, given the student's.
 
     .. math:: \frac{1}{2N} \sum_{bci} \left( \frac{(t_{bci} - \mu_{bci})^2}{\sigma_c^2} + \log \sigma_c^2
               \right), \qquad \sigma_c^2 = \log(1 + e^{\rho_c}) + \epsilon
@@ -221,7 +221,7 @@ def vid_loss(student_mean: Tensor, teacher: Tensor, raw_scale: Tensor, *, eps: f
 def hierarchical_context_loss(
     student: Tensor, teacher: Tensor, *, levels: Sequence[int] = (4, 2, 1)
 ) -> Tensor:
-    r"""Mean squared difference at full size and after pooling to a few coarser sizes.
+    r"""Hierarchical context (HCL): squared difference at full size and pooled to a few coarser sizes.
 
     .. math:: \frac{\sum_{k=0}^{K} 2^{-k} \, MSE\left(P_k(s), P_k(t)\right)}{\sum_{k=0}^{K} 2^{-k}}
 

@@ -17,7 +17,7 @@ from kdcourse.losses._numerics import matmul, pool_to_smaller, unit, wide, wide_
 
 
 def attention_map(feature: Tensor, *, power: float = 2) -> Tensor:
-    r"""How strongly a layer responds at each pixel, as a direction.
+    r"""Attention map (AT): how strongly a layer responds at each pixel, as a direction.
 
     .. math:: Q_{b,hw} = \frac{q_{b,hw}}{\| q_b \|_2}, \qquad q_{b,hw} = \frac{1}{C} \sum_c |A_{bchw}|^p
 
@@ -63,7 +63,7 @@ def _by_largest(x: Tensor, dim: int | tuple[int, ...]) -> Tensor:
 
 
 def attention_transfer_loss(student_feature: Tensor, teacher_feature: Tensor, *, power: float = 2) -> Tensor:
-    r"""Mean squared difference of two attention maps.
+    r"""Attention transfer (AT): mean squared difference of two attention maps.
 
     .. math:: \frac{1}{B H W} \sum_b \| Q^s_b - Q^t_b \|_2^2
 
@@ -100,7 +100,7 @@ def attention_transfer_loss(student_feature: Tensor, teacher_feature: Tensor, *,
 
 
 def nst_loss(student_feature: Tensor, teacher_feature: Tensor) -> Tensor:
-    r"""Squared maximum mean discrepancy of two sets of channels, with a polynomial kernel of degree 2.
+    r"""Neuron selectivity (NST): maximum mean discrepancy (MMD) of two sets of channels, kernel (a·b)².
 
     .. math:: \frac{1}{B} \sum_b \left( \frac{1}{C_t^2} \sum_{ij} k(t_i, t_j) + \frac{1}{C_s^2} \sum_{ij}
               k(s_i, s_j) - \frac{2}{C_s C_t} \sum_{ij} k(s_i, t_j) \right), \qquad k(a, b) = (a \cdot b)^2
@@ -135,18 +135,18 @@ def nst_loss(student_feature: Tensor, teacher_feature: Tensor) -> Tensor:
     0.0
     """
     student, teacher = (unit(x.flatten(2)) for x in _pooled_pair(student_feature, teacher_feature))
-    (_, ours, pixels), theirs = student.shape, teacher.shape[1]
+    (batch, ours, pixels), theirs = student.shape, teacher.shape[1]
     if pixels * (ours + theirs) <= ours**2 + ours * theirs + theirs**2:  # whichever multiplies less
         # (a·b)² is the inner product of a aᵀ and b bᵀ: the discrepancy is the squared distance of the means
         # of these pixel-by-pixel matrices.
         means = matmul(student.mT, student) / ours - matmul(teacher.mT, teacher) / theirs
-        loss = means.square().sum(dim=(1, 2))
+        loss = means.square().sum() / batch
     else:
-        within_teacher = matmul(teacher, teacher.mT).square().mean(dim=(1, 2))
-        within_student = matmul(student, student.mT).square().mean(dim=(1, 2))
-        between = matmul(student, teacher.mT).square().mean(dim=(1, 2))
+        within_teacher = matmul(teacher, teacher.mT).square().mean()
+        within_student = matmul(student, student.mT).square().mean()
+        between = matmul(student, teacher.mT).square().mean()
         loss = within_teacher + within_student - 2 * between
-    return loss.mean().to(student_feature.dtype)
+    return loss.to(student_feature.dtype)
 
 
 def _pooled_pair(student_feature: Tensor, teacher_feature: Tensor) -> tuple[Tensor, Tensor]:
@@ -219,7 +219,7 @@ def input_gradient(
 
 
 def gradient_attention_loss(student_gradient: Tensor, teacher_gradient: Tensor) -> Tensor:
-    r"""Half the squared distance of two input gradients.
+    r"""Gradient-based attention transfer: half the squared distance of two input gradients.
 
     .. math:: \frac{1}{2B} \sum_b \| J^s_b - J^t_b \|_2^2
 

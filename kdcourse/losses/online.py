@@ -21,7 +21,7 @@ from kdcourse.losses._numerics import cross_entropy, wide
 
 
 def mutual_losses(logits: Sequence[Tensor], labels: Tensor) -> list[Tensor]:
-    r"""Deep mutual learning: each net learns from the labels and from the mean of what its peers predict.
+    r"""Deep mutual learning (DML): each net learns from the labels and from what its peers predict.
 
     .. math:: L_k = CE(z_k, y) + \frac{1}{K - 1} \sum_{l \neq k} KL\left(p_l \,\|\, p_k\right),
               \qquad p_k = softmax(z_k)
@@ -69,7 +69,7 @@ def mutual_losses(logits: Sequence[Tensor], labels: Tensor) -> list[Tensor]:
 def self_distillation_loss(
     exits: Sequence[Tensor], labels: Tensor, *, temperature: float = 3.0, alpha: float = 0.5
 ) -> Tensor:
-    r"""Be your own teacher: every exit learns from the labels, the shallow ones from the deepest as well.
+    r"""Be your own teacher (BYOT): all exits learn from the labels, the shallow ones from the deepest too.
 
     .. math:: CE(z_E, y) + \sum_{e < E} (1 - \alpha) \, CE(z_e, y)
               + \alpha \, T^2 \, KL\left(softmax(z_E / T) \,\|\, softmax(z_e / T)\right)

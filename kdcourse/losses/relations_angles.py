@@ -12,7 +12,7 @@ from kdcourse.losses._numerics import wide_pair
 
 
 def rkd_angle_loss(student: Tensor, teacher: Tensor) -> Tensor:
-    r"""Relational distillation by angles: every three samples form the same angle as in the teacher.
+    r"""Relational distillation (RKD) by angles: every three samples form the same angle as in the teacher.
 
     .. math:: \frac{1}{B^3} \sum_{j,i,k} \ell\left(c^s_{jik} - c^t_{jik}\right), \qquad
               c_{jik} = \langle e_{ji}, e_{jk} \rangle, \quad e_{ji} = \frac{x_i - x_j}{\|x_i - x_j\|}

@@ -12,7 +12,7 @@ from kdcourse.losses._numerics import matmul, unit, wide_pair
 
 
 def infonce_loss(student: Tensor, teacher: Tensor, *, temperature: float = 0.1) -> Tensor:
-    r"""Name, for each student row, the teacher row of the same sample among those of the whole batch.
+    r"""Contrastive (InfoNCE): name each student row's teacher row among those of the whole batch.
 
     .. math:: -\frac{1}{B} \sum_i \log \frac{\exp(\cos(s_i, t_i) / T)}{\sum_j \exp(\cos(s_i, t_j) / T)}
 

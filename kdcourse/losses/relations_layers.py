@@ -14,7 +14,7 @@ from kdcourse.losses._numerics import gram, matmul, pool_to_smaller, unit, wide,
 
 
 def fsp_matrix(first: Tensor, second: Tensor) -> Tensor:
-    r"""How two layers of one network go together: the flow of solution procedure (FSP) between them.
+    r"""Flow of solution procedure (FSP): how two layers of one network go together.
 
     .. math:: G_{bij} = \frac{1}{HW} \sum_{h,w} F_{bihw} \, E_{bjhw}
 
@@ -105,7 +105,7 @@ def fsp_loss(
 
 
 def ickd_loss(student: Tensor, teacher: Tensor) -> Tensor:
-    r"""Inter-channel correlation: which channels of a layer respond together, whatever the place.
+    r"""Inter-channel correlation (ICKD): which channels of a layer respond together, whatever the place.
 
     .. math:: \frac{1}{BC} \sum_b \sum_{i,j} \left(\hat G^S_{bij} - \hat G^T_{bij}\right)^2, \qquad
               \hat G_{bi} = \frac{G_{bi}}{\| G_{bi} \|}, \quad G_{bij} = \sum_{h,w} f_{bihw} f_{bjhw}

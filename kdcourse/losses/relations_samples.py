@@ -18,7 +18,7 @@ from kdcourse.losses._numerics import gram, unit, wide_pair
 
 
 def rkd_distance_loss(student: Tensor, teacher: Tensor) -> Tensor:
-    r"""Relational distillation by distances: the student's embeddings lie as far apart as the teacher's.
+    r"""Relational distillation (RKD) by distances: the embeddings lie as far apart as the teacher's.
 
     .. math:: \frac{1}{B^2} \sum_{i,j} \ell\left(\frac{d^s_{ij}}{\mu^s} - \frac{d^t_{ij}}{\mu^t}\right),
               \qquad d_{ij} = \|x_i - x_j\|, \quad \mu = \frac{1}{B(B-1)} \sum_{i \ne j} d_{ij}
@@ -64,7 +64,7 @@ def rkd_distance_loss(student: Tensor, teacher: Tensor) -> Tensor:
 
 
 def pkt_loss(student: Tensor, teacher: Tensor) -> Tensor:
-    r"""Probabilistic knowledge transfer: every sample sees the others as likely neighbours as in the teacher.
+    r"""Probabilistic knowledge transfer (PKT): each sample's likely neighbours are those of the teacher.
 
     .. math:: \frac{1}{B} \sum_{i,j} p_{ij} \log \frac{p_{ij}}{q_{ij}}, \qquad
               p_{ij} = \frac{K^t_{ij}}{\sum_k K^t_{ik}}, \quad q_{ij} = \frac{K^s_{ij}}{\sum_k K^s_{ik}},
@@ -113,7 +113,7 @@ def pkt_loss(student: Tensor, teacher: Tensor) -> Tensor:
 def correlation_congruence_loss(
     student: Tensor, teacher: Tensor, *, gamma: float = 0.4, order: int = 2
 ) -> Tensor:
-    r"""Correlation congruence: Gaussian similarities between samples, as a polynomial of their cosines.
+    r"""Correlation congruence (CC, CCKD): Gaussian similarities, as a polynomial of the cosines.
 
     .. math:: \frac{1}{B^2} \sum_{i,j} \left(K^s_{ij} - K^t_{ij}\right)^2, \qquad
               K_{ij} = e^{-2\gamma} \sum_{p=0}^{P} \frac{(2\gamma)^p}{p!} \cos(x_i, x_j)^p
@@ -166,7 +166,7 @@ def correlation_congruence_loss(
 
 
 def similarity_preserving_loss(student: Tensor, teacher: Tensor) -> Tensor:
-    r"""Similarity preservation: samples that excite the teacher alike excite the student alike.
+    r"""Similarity preservation (SP): samples that excite the teacher alike excite the student alike.
 
     .. math:: \frac{1}{B^2} \left\| N(F_s F_s^\top) - N(F_t F_t^\top) \right\|_F^2
 
@@ -206,7 +206,7 @@ def similarity_preserving_loss(student: Tensor, teacher: Tensor) -> Tensor:
 def local_structure_loss(
     student: Tensor, teacher: Tensor, edge_index: Tensor, *, sigma: float = 1.0
 ) -> Tensor:
-    r"""Local structure preservation on a graph: each node is as near to its neighbours as in the teacher.
+    r"""Local structure preservation (LSP): graph nodes are as near to their neighbours as in the teacher.
 
     .. math:: \frac{1}{N} \sum_i \sum_{j \to i} p_{ij} \log \frac{p_{ij}}{q_{ij}}, \qquad
               q_{ij} = \frac{k_{ij}}{\sum_{l \to i} k_{il}}, \quad
@@ -286,7 +286,7 @@ def _log_neighbours(z: Tensor, edge_index: Tensor, sigma: float) -> Tensor:
     source, destination = edge_index[0], edge_index[1]
     score = (z[destination] - z[source]).square().sum(dim=1) / (-2 * sigma**2)
     # The highest score of each destination is taken off, as in any softmax; it has no gradient.
-    none = score.detach().new_full(z.shape[:1], -math.inf)
+    none = score.new_full(z.shape[:1], -math.inf)
     highest = none.scatter_reduce(0, destination, score.detach(), "amax")
     score = score - highest[destination]
     total = torch.zeros_like(none).index_add(0, destination, score.exp())

@@ -100,7 +100,7 @@ def kd_loss(
     temperature: float = 4.0,
     alpha: float = 0.9,
 ) -> Tensor:
-    r"""Knowledge-distillation loss: soft targets of the teacher and the true labels together.
+    r"""Knowledge-distillation (KD) loss: soft targets of the teacher and the true labels together.
 
     .. math:: \alpha \, T^2 \, KL\left(softmax(t/T) \,\|\, softmax(s/T)\right) + (1 - \alpha) \, CE(s, y)
 
@@ -137,7 +137,7 @@ def kd_loss(
 
 
 def logit_matching_loss(student_logits: Tensor, teacher_logits: Tensor) -> Tensor:
-    r"""Half the squared distance between the logits.
+    r"""Logit matching: half the squared distance between the logits.
 
     .. math:: \frac{1}{2B} \sum_b \| s_b - t_b \|^2
 

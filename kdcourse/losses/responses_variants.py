@@ -27,7 +27,7 @@ ABSENT = -1e30
 def standardized_soft_target_loss(
     student_logits: Tensor, teacher_logits: Tensor, *, temperature: float = 2.0
 ) -> Tensor:
-    r"""Soft-target loss of standardised logits: the student matches the shape, not the size, of the logits.
+    r"""Logit standardisation: the student matches the shape, not the size, of the logits.
 
     .. math:: \frac{T^2}{B} \sum_b KL\left(softmax(z(t_b)/T) \,\|\, softmax(z(s_b)/T)\right),
               \qquad z(x) = \frac{x - mean(x)}{std(x) + 10^{-7}}
@@ -78,7 +78,7 @@ def decoupled_kd_loss(
     beta: float = 8.0,
     temperature: float = 4.0,
 ) -> Tensor:
-    r"""Decoupled knowledge distillation: the label's class and the other classes weighted apart.
+    r"""Decoupled knowledge distillation (DKD): the label's class and the others weighted apart.
 
     .. math:: \frac{T^2}{B} \sum_b \alpha \, TCKD_b + \beta \, NCKD_b
 
@@ -200,7 +200,7 @@ def dist_loss(
 
 
 def prime_aware_loss(student: Tensor, teacher: Tensor, log_variance: Tensor) -> Tensor:
-    r"""Prime-aware adaptive distillation: squared error, less where a learned variance is high.
+    r"""Prime-aware adaptive distillation (PAD): squared error, less where a learned variance is high.
 
     .. math:: \frac{1}{N} \sum_i (t_i - s_i)^2 \exp(-v_i) + v_i, \qquad v = \log \sigma^2
 

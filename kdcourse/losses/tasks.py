@@ -26,7 +26,7 @@ from kdcourse.losses._numerics import mean_divergence, soften, wide_pair
 def bounded_regression_loss(
     student: Tensor, teacher: Tensor, target: Tensor, *, margin: float = 0.0
 ) -> Tensor:
-    r"""Squared error of those boxes that the student predicts worse than the teacher.
+    r"""Teacher-bounded regression: squared error of the boxes that the teacher predicts better.
 
     .. math:: \frac{1}{N} \sum_n g_n \, \| s_n - y_n \|^2, \qquad
               g_n = \begin{cases} 1 & \| s_n - y_n \|^2 + m > \| t_n - y_n \|^2 \\
@@ -75,7 +75,7 @@ def bounded_regression_loss(
 def localization_distillation_loss(
     student_bins: Tensor, teacher_bins: Tensor, *, temperature: float = 10.0
 ) -> Tensor:
-    r"""Soft targets for where an edge of a box lies: T² times the divergence over the bins of each edge.
+    r"""Localization distillation (LD): soft targets for where an edge of a box lies.
 
     .. math:: \frac{T^2}{4N} \sum_n \sum_{e=1}^{4} \sum_k p_{nek} \left(\log p_{nek} - \log q_{nek}\right),
               \qquad p = softmax(t / T), \quad q = softmax(s / T)
@@ -171,7 +171,7 @@ def class_weighted_soft_cross_entropy(
 
 
 def attention_score_loss(student_scores: Tensor, teacher_scores: Tensor, mask: Tensor) -> Tensor:
-    r"""Squared difference of attention scores before the softmax, between real tokens.
+    r"""TinyBERT attention: squared difference of scores before the softmax, between real tokens.
 
     .. math:: \frac{\sum_b \sum_h \sum_{i,j} m_{bi} \, m_{bj} \left(s_{bhij} - t_{bhij}\right)^2}
                    {heads \cdot \sum_b \left(\sum_i m_{bi}\right)^2}

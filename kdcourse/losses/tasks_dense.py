@@ -30,7 +30,7 @@ def segmentation_kd_loss(
     temperature: float = 1.0,
     ignore_index: int = 255,
 ) -> Tensor:
-    r"""Hinton's soft-target loss at every pixel whose label is not ignored.
+    r"""Pixel-wise distillation: Hinton's soft-target loss at every pixel whose label is not ignored.
 
     .. math:: \frac{T^2}{|K|} \sum_{bhw \in K} \sum_c p_{bchw} \left(\log p_{bchw} - \log q_{bchw}\right),
               \qquad K = \{bhw : y_{bhw} \ne ignore\_index\}
@@ -81,7 +81,7 @@ def segmentation_kd_loss(
 
 
 def pairwise_similarity_loss(student: Tensor, teacher: Tensor) -> Tensor:
-    r"""Which pixels are alike: squared difference of the cosine similarities between all pixels of a map.
+    r"""Pair-wise distillation: which pixels are alike, by the cosines between all pixels of a map.
 
     .. math:: \frac{1}{B (HW)^2} \sum_b \sum_{i,j} \left(\cos(s_{bi}, s_{bj}) - \cos(t_{bi}, t_{bj})\right)^2
 

@@ -135,8 +135,8 @@ def test_features_are_checked_by_name(loss):
     for wrong, said in (
         (feature.long(), "got torch.int64"),
         ([1.0], "got list"),
-        (feature[0], "(B, C, H, W), got (3, 4, 4)"),
-        (feature[None], "(B, C, H, W), got (1, 2, 3, 4, 4)"),
+        (feature[0], "shape (B, C, H, W), got (3, 4, 4)"),
+        (feature[None], "shape (B, C, H, W), got (1, 2, 3, 4, 4)"),
         (feature[:, :0], "no empty dimension, got (2, 0, 4, 4)"),
     ):
         with raises("student_feature", said):
@@ -147,13 +147,20 @@ def test_features_are_checked_by_name(loss):
         loss(feature, feature[:1])
 
 
-def test_the_feature_of_a_map_is_checked():
+def test_maps_have_four_dimensions():
     for wrong, said in ((torch.ones(3, 4), "got (3, 4)"), (torch.ones(1, 2, 2, 2).bool(), "got torch.bool")):
         with raises("feature", "(B, C, H, W)", said):
             attention_map(wrong)
     said = "feature: expected shape (B, C, H, W), got (3,)"
     with pytest.raises(ValueError, match=f"^{re.escape(said)}$"):
         attention_map(torch.ones(3))
+    for wrong in (torch.ones(3), torch.ones(3, 3, 3)):
+        said = f"expected shape (B, C, H, W), got {tuple(wrong.shape)}"
+        for loss in (attention_transfer_loss, nst_loss):
+            with pytest.raises(ValueError, match=f"^student_feature: {re.escape(said)}$"):
+                loss(wrong, wrong)
+            with pytest.raises(ValueError, match=f"^teacher_feature: {re.escape(said)}$"):
+                loss(torch.ones(1, 1, 1, 1), wrong)
 
 
 @pytest.mark.parametrize("wrong", [0.99, 0, -2, math.nan, math.inf])

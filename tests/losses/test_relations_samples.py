@@ -405,6 +405,8 @@ def test_equal_embeddings_have_no_relative_distances():
         assert gradient.abs().max() < 1e-12
     value, gradient = with_gradient(rkd_distance_loss, equal, 2 * equal)
     assert value == 0 and not gradient.any()
+    one_pair, _ = with_gradient(rkd_distance_loss, equal[:2], corners[:2])
+    assert one_pair.item() == pytest.approx(2 * 0.5 / 4)
 
 
 def test_the_mean_distance_is_differentiated():
