@@ -60,23 +60,13 @@ class _Gram(torch.autograd.Function):
         return matmul(slope + slope.mT, x)
 
 
-def unit(x: Tensor, dim: int | tuple[int, ...] = -1, floor: float | Tensor = 0.0) -> Tensor:
-    """`x` divided by its Euclidean norm along `dim`; zero, with zero gradient, where the norm is <= `floor`.
+def unit(x: Tensor, dim: int | tuple[int, ...] = -1) -> Tensor:
+    """`x` divided by its Euclidean norm along `dim`; zero, with zero gradient, where the norm is zero.
 
     A zero vector has no direction. F.normalize's gradient is 1e12 there, that of x / norm is NaN.
     """
     norm = torch.linalg.vector_norm(x, dim=dim, keepdim=True)
-    return x / norm.masked_fill(norm <= floor, torch.inf)
-
-
-def centred_unit(x: Tensor, dim: int) -> Tensor:
-    """`x` minus its mean along `dim`, divided by the norm; inner products are Pearson correlations.
-
-    A constant vector correlates with nothing and becomes zero, with zero gradient. What rounding leaves of
-    it after the mean is subtracted is not taken for a direction.
-    """
-    rounding = 8 * torch.finfo(x.dtype).eps * torch.linalg.vector_norm(x.detach(), dim=dim, keepdim=True)
-    return unit(x - x.mean(dim=dim, keepdim=True), dim=dim, floor=rounding)
+    return x / norm.masked_fill(norm == 0, torch.inf)
 
 
 def pool_to_smaller(first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:

@@ -56,41 +56,6 @@ def test_a_zero_vector_has_no_direction_and_no_gradient():
     assert not gradient[1].any()
 
 
-def test_unit_takes_short_vectors_for_zero_up_to_the_floor():
-    x = torch.tensor([[3.0, 4.0], [6.0, 8.0]])
-    assert numerics.unit(x, floor=5.0).tolist() == [[0.0, 0.0], pytest.approx([0.6, 0.8])]
-    assert numerics.unit(x, floor=4.9)[0].tolist() == pytest.approx([0.6, 0.8])
-    assert not gradient_of_sum(lambda y: numerics.unit(y, floor=5.0), x)[0].any()
-
-
-def test_centred_unit_gives_pearson_correlations():
-    generator = torch.Generator().manual_seed(0)
-    x = torch.randn(4, 7, generator=generator, dtype=torch.float64)
-    rows = numerics.centred_unit(x, 1)
-    torch.testing.assert_close(rows @ rows.T, torch.corrcoef(x))
-    columns = numerics.centred_unit(x, 0)
-    torch.testing.assert_close(columns.T @ columns, torch.corrcoef(x.T))
-
-
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-@pytest.mark.parametrize("value", [0.0, 0.1, 1 / 3, -1e4, 1e-20])
-def test_a_constant_vector_correlates_with_nothing(value, dtype):
-    """Ten times 0.1 has not exactly the mean 0.1: what rounding leaves is not a direction."""
-    x = torch.full((3, 10), value, dtype=dtype)
-    assert not numerics.centred_unit(x, 1).any()
-    assert not gradient_of_sum(lambda y: numerics.centred_unit(y, 1), x).any()
-
-
-def test_a_small_spread_is_not_taken_for_rounding():
-    x = 1000 + 0.01 * torch.tensor([[1.0, -1.0, 0.0]], dtype=torch.float64)
-    expected = torch.tensor([[1.0, -1.0, 0.0]], dtype=torch.float64) / math.sqrt(2)
-    torch.testing.assert_close(numerics.centred_unit(x, 1), expected)
-    # The threshold in float32 is 8 roundings of the norm: 1e-5 of it passes, 5e-7 does not.
-    for spread, passes in ((1e-5, True), (5e-7, False)):
-        row = torch.tensor([[1 + spread, 1 - spread]])
-        assert numerics.centred_unit(row, 1).any() == passes
-
-
 def test_products_keep_their_precision_under_autocast():
     a = torch.full((1, 8), 1 + 2**-12)
     with torch.autocast("cpu", dtype=torch.bfloat16):

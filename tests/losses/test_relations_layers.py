@@ -123,7 +123,8 @@ def test_fsp_matrix_in_every_dtype(of_first, of_second, of_result):
     assert matrix.dtype == of_result
     exact = fsp_matrix(first.double(), second.double())
     # Wide inside: one rounding to the dtype of the result is left.
-    torch.testing.assert_close(matrix.double(), exact, rtol=torch.finfo(of_result).eps, atol=1e-7)
+    rounding = 0.51 if of_result.itemsize == 2 else 8
+    torch.testing.assert_close(matrix.double(), exact, rtol=rounding * torch.finfo(of_result).eps, atol=1e-7)
 
 
 def test_fsp_matrix_keeps_its_precision_under_autocast():
@@ -158,7 +159,11 @@ def test_reported_bug_74_the_divisor_is_the_number_of_pixels():
 
 
 def test_fsp_matrix_wants_maps_of_one_size():
-    with raises("second", "map size of first, (4, 6)", "got (2, 3)", "pool the larger"):
+    with raises(
+        "second",
+        "map size of first, (4, 6)",
+        "got (2, 3); pool the larger map to the size of the smaller (fsp_loss does)",
+    ):
         fsp_matrix(normal(2, 3, 4, 6), normal(2, 3, 2, 3))
     with raises("second", "(4, 6)", "got (6, 4)"):
         fsp_matrix(normal(2, 3, 4, 6), normal(2, 3, 6, 4))
