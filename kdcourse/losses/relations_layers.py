@@ -49,7 +49,7 @@ def fsp_matrix(first: Tensor, second: Tensor) -> Tensor:
             f"second: expected the map size of first, {tuple(first.shape[2:])}, "
             f"got {tuple(second.shape[2:])}; pool the larger map to the size of the smaller (fsp_loss does)"
         )
-    return _mean_products(wide(first), wide(second)).to(torch.promote_types(first.dtype, second.dtype))
+    return _mean_products(first, second).to(torch.promote_types(first.dtype, second.dtype))
 
 
 def fsp_loss(
@@ -146,9 +146,9 @@ def ickd_loss(student: Tensor, teacher: Tensor) -> Tensor:
 
 def _mean_products(first: Tensor, second: Tensor) -> Tensor:
     """(B, C1, H, W), (B, C2, H, W) -> (B, C1, C2): the mean over pixels of the products, as one product."""
+    first, second = wide(first).flatten(2), wide(second).flatten(2)
     common = torch.promote_types(first.dtype, second.dtype)
-    first, second = first.to(common).flatten(2), second.to(common).flatten(2)
-    return matmul(first, second.mT) / first.shape[2]
+    return matmul(first.to(common), second.mT.to(common)) / first.shape[2]
 
 
 def _check_same_channels(names: tuple[str, str], student: Tensor, teacher: Tensor) -> None:

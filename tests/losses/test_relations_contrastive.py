@@ -145,7 +145,12 @@ def test_wrong_arguments():
         infonce_loss(good, normal(3, 5))
     with raises("teacher", "(3, 4)", "got (2, 4)"):
         infonce_loss(good, normal(2, 4))
-    for wrong, said in ((normal(3), "(3,)"), (normal(3, 4, 1), "(B, D)"), (good[:0], "(0, 4)"), (1, "int")):
+    for wrong, said in (
+        (normal(3), "(3,)"),
+        (normal(3, 4, 1), "shape (B, D), got (3, 4, 1)"),
+        (good[:0], "(0, 4)"),
+        (1, "int"),
+    ):
         with raises("student", said):
             infonce_loss(wrong, good)
         with raises("teacher", said):
