@@ -122,7 +122,8 @@ def _settings() -> Iterator[None]:
             torch.cuda.set_rng_state_all(cuda)
         torch.set_default_dtype(dtype)
         if torch.get_default_device() != device:
-            torch.set_default_device(device)
+            # None takes the mode away that an explicit "cpu" would leave behind.
+            torch.set_default_device(None if device.type == "cpu" else device)
         torch.set_grad_enabled(grad)
         if torch.get_num_threads() != threads:
             torch.set_num_threads(threads)

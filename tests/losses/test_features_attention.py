@@ -110,7 +110,7 @@ SHAPES = [  # of student and teacher
 ]
 
 
-@pytest.mark.parametrize("power", [1, 2, 3.5, 4])
+@pytest.mark.parametrize("power", [1, 2, 3, 3.5, 4])
 @pytest.mark.parametrize(("of_student", "of_teacher"), SHAPES)
 def test_attention_agrees_with_plain_loops(of_student, of_teacher, power):
     student, teacher = normal(*of_student), normal(*of_teacher, seed=1)

@@ -96,3 +96,7 @@ def test_cross_entropy_has_one_value_wherever_it_is_computed():
     # Shared labels can be looked at while the logits of many nets are mapped over.
     shared = torch.func.vmap(numerics.cross_entropy, in_dims=(0, None))(logits.expand(3, 2, 2), labels)
     torch.testing.assert_close(shared, stacked)
+    # Labels that are mapped over cannot be looked at, and -100 must not disappear.
+    with pytest.raises((RuntimeError, IndexError), match=r"bounds|range"):
+        mapped = torch.tensor([[1, 0], [-100, 0]])
+        torch.func.vmap(numerics.cross_entropy, in_dims=(None, 0))(logits, mapped)

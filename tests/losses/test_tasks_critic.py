@@ -78,6 +78,14 @@ def test_critic_losses_in_every_dtype(dtype):
     assert critic_hinge_loss(student.double(), teacher).dtype == torch.float64
 
 
+def test_half_precision_scores_are_not_rounded_on_the_way():
+    """1 + score and the mean are taken in float32: in bfloat16, three of these four sums would be 2."""
+    scores = torch.tensor([1 + 2**-7] * 3 + [1 + 2**-6], dtype=torch.bfloat16)  # mean of the sums: 2.0098
+    sure = torch.full_like(scores, 2.0)
+    assert critic_hinge_loss(scores, sure).item() == 2 + 2**-6
+    assert critic_hinge_loss(-sure, -scores).item() == 2 + 2**-6
+
+
 def test_critic_losses_of_several_seeds_at_once():
     student, teacher = normal(2, 3, 4, 1)
     for loss, arguments in ((critic_hinge_loss, (student, teacher)), (adversarial_loss, (student,))):
