@@ -54,10 +54,10 @@ def log_sum_loss(student: Tensor, teacher: Tensor, *, power: float = 4) -> Tenso
 
     The sum over all elements is dominated by the largest differences, the more so the larger p. The
     logarithm makes the gradient independent of the scale of the differences: its entries,
-    p |s_i - t_i|^{p-1} sign(s_i - t_i) / sum, are of the order of p over the largest difference, and so grow
-    without bound on the way to equality. At equality itself the formula gives -infinity; here the largest
-    difference counts as the smallest normal number of the dtype (loss -349 at p = 4 in float32) and the
-    gradient is zero.
+    ``p |s_i - t_i|^{p-1} sign(s_i - t_i) / sum``, are of the order of p over the largest difference, and so
+    grow without bound on the way to equality. At equality itself the formula gives -infinity; here the
+    largest difference counts as the smallest normal number of the dtype (loss -349 at p = 4 in float32) and
+    the gradient is zero.
 
     Args:
         student: s, shape (B, ...), after the projector.
