@@ -5,6 +5,7 @@ import re
 
 import pytest
 import torch
+from loss_tools import raises
 
 from kdcourse.losses import (
     activation_boundary_loss,
@@ -28,12 +29,6 @@ PAIRED = {  # as functions of the student's and the teacher's feature, with the 
     "hierarchical_context_loss": (hierarchical_context_loss, "student", "teacher"),
 }
 every_pair = pytest.mark.parametrize(("loss", "student", "teacher"), PAIRED.values(), ids=PAIRED.keys())
-
-
-def raises(name, *parts):
-    """A ValueError that begins with the argument's name, then says all of `parts`."""
-    pattern = ".*".join(map(re.escape, parts))
-    return pytest.raises(ValueError, match=f"^{re.escape(name)}: expected .*{pattern}")
 
 
 @every_pair

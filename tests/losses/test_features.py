@@ -9,6 +9,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from loss_tools import gradient
 
 from kdcourse.losses import (
     activation_boundary_loss,
@@ -39,11 +40,6 @@ def example(*shape, seed=0, scale=1.5):
 
 def tensor(*values):
     return torch.tensor(values, dtype=torch.float64)
-
-
-def gradient(loss, student, *others, **options):
-    student = student.clone().requires_grad_()
-    return torch.autograd.grad(loss(student, *others, **options), student)[0]
 
 
 # ---------------------------------------------------------------- the formulas, one number at a time

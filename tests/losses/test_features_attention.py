@@ -8,6 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from largest_tensor import largest_tensor
+from loss_tools import gradient
 from torch.func import vmap
 
 from kdcourse.losses import (
@@ -28,11 +29,6 @@ def normal(*shape, seed=0):
 
 def tensor(*values):
     return torch.tensor(values, dtype=torch.float64)
-
-
-def gradient(loss, student, *others, **options):
-    student = student.clone().requires_grad_()
-    return torch.autograd.grad(loss(student, *others, **options), student)[0]
 
 
 # ---------------------------------------------------------------- the formulas, one number at a time

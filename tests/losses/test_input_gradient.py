@@ -7,6 +7,7 @@ import re
 import pytest
 import torch
 import torch.nn.functional as F
+from loss_tools import raises
 from torch import nn
 from torch.func import functional_call, stack_module_state, vmap
 
@@ -22,12 +23,6 @@ def normal(*shape, seed=0):
 
 def tensor(*values):
     return torch.tensor(values, dtype=torch.float64)
-
-
-def raises(name, *parts):
-    """A ValueError that begins with the argument's name, then says all of `parts`."""
-    pattern = ".*".join(map(re.escape, parts))
-    return pytest.raises(ValueError, match=f"^{re.escape(name)}: expected .*{pattern}")
 
 
 def classifier(seed=0, dtype=torch.float64):

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from loss_case import normal
+from loss_tools import probabilities
 
 from kdcourse.losses import (
     confidence_weights,
@@ -32,12 +33,6 @@ def example(nets=3, batch=4, classes=5, seed=0):
     generator = torch.Generator().manual_seed(seed)
     logits = list(2 * normal(generator, nets, batch, classes))
     return logits, torch.randint(classes, (batch,), generator=generator)
-
-
-def probabilities(row, temperature=1.0):
-    top = max(row)
-    weights = [math.exp((z - top) / temperature) for z in row]
-    return [w / sum(weights) for w in weights]
 
 
 def loop_kl(teacher, student, temperature=1.0):

@@ -1,7 +1,6 @@
 """The loss on angles between samples against the formula: plain loops, sums by hand, invariances, memory."""
 
 import math
-import re
 
 import numpy as np
 import pytest
@@ -10,6 +9,7 @@ import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from largest_tensor import largest_tensor
+from loss_tools import close, normal, orthogonal, raises, with_gradient
 
 from kdcourse.losses import relations_angles, rkd_angle_loss
 
@@ -17,33 +17,8 @@ some = settings(max_examples=25, deadline=None, derandomize=True)
 seeds = st.integers(0, 10**6)
 
 
-def normal(*shape, seed=0):
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
-
-
 def example(batch=5, of_student=3, of_teacher=4, seed=0):
     return normal(batch, of_student, seed=seed), 2 * normal(batch, of_teacher, seed=seed + 1)
-
-
-def orthogonal(size, seed=0):
-    """A rotation, or a rotation and a reflection."""
-    return torch.linalg.qr(normal(size, size, seed=seed)).Q
-
-
-def with_gradient(student, teacher, loss=rkd_angle_loss):
-    student = student.clone().requires_grad_()
-    value = loss(student, teacher)
-    return value.detach(), torch.autograd.grad(value, student)[0]
-
-
-def raises(name, *parts):
-    """A ValueError that begins with the argument's name, then says all of `parts`."""
-    said = ".*".join(re.escape(part) for part in parts)
-    return pytest.raises(ValueError, match=f"^{name}: expected .*{said}")
-
-
-def close(a, b):
-    torch.testing.assert_close(a, b, rtol=1e-9, atol=1e-12)
 
 
 # ---------------------------------------------------------------- the formula, one number at a time
@@ -106,7 +81,7 @@ def test_values_by_hand():
     # On a line one point lies between the others: cosines -1, 1, 1 and 1, -1, 1; smooth L1 of 2 is 1.5.
     student = torch.tensor([[1.0], [0.0], [2.0]], dtype=torch.float64)
     teacher = torch.tensor([[0.0], [1.0], [2.0]], dtype=torch.float64)
-    value, gradient = with_gradient(student, teacher)
+    value, gradient = with_gradient(rkd_angle_loss, student, teacher)
     assert value.item() == pytest.approx(2 * (1.5 + 1.5) / 27, rel=1e-13)
     assert gradient.abs().max() < 1e-15, "on a line no small step changes an angle"
 
@@ -126,8 +101,8 @@ def test_gradients_equal_those_of_the_textbook_form(batch, of_student, of_teache
     student, teacher = example(batch, of_student, of_teacher, seed=3)
     if of_student > 1:
         student[1] = student[0]
-    value, gradient = with_gradient(student, teacher)
-    expected, expected_gradient = with_gradient(student, teacher, broadcast_angle)
+    value, gradient = with_gradient(rkd_angle_loss, student, teacher)
+    expected, expected_gradient = with_gradient(broadcast_angle, student, teacher)
     close(value, expected)
     close(gradient, expected_gradient)
     value = rkd_angle_loss(student.requires_grad_(), teacher)
@@ -137,7 +112,7 @@ def test_gradients_equal_those_of_the_textbook_form(batch, of_student, of_teache
 @pytest.mark.parametrize("portion", [1, 300, 7 * 11, 2 * 7 * 11, 3 * 7 * 11, 7 * 7 * 11, 10**6])
 def test_any_portion_gives_the_same(portion):
     student, teacher = example(7, 3, 4)
-    expected, expected_gradient = with_gradient(student, teacher, broadcast_angle)
+    expected, expected_gradient = with_gradient(broadcast_angle, student, teacher)
     value, gradient = relations_angles._value_and_gradient(student, teacher, portion)
     close(value, expected)
     close(gradient, expected_gradient)
@@ -145,8 +120,8 @@ def test_any_portion_gives_the_same(portion):
 
 def test_a_batch_that_takes_several_portions():
     student, teacher = example(90, 3, 5)
-    expected, expected_gradient = with_gradient(student, teacher, broadcast_angle)
-    value, gradient = with_gradient(student, teacher)
+    expected, expected_gradient = with_gradient(broadcast_angle, student, teacher)
+    value, gradient = with_gradient(rkd_angle_loss, student, teacher)
     close(value, expected)
     torch.testing.assert_close(gradient, expected_gradient, rtol=1e-9, atol=1e-15)
 
@@ -203,7 +178,7 @@ def test_stretching_one_direction_matters():
 
 
 def test_no_gradient_moves_or_scales_all():
-    _, gradient = with_gradient(*example())
+    _, gradient = with_gradient(rkd_angle_loss, *example())
     assert gradient.sum(dim=0).abs().max() < 1e-15 < gradient.abs().max()
     assert abs((gradient * example()[0]).sum()) < 1e-15
 
@@ -213,21 +188,21 @@ def test_no_gradient_moves_or_scales_all():
 
 @pytest.mark.parametrize("batch", [1, 2])
 def test_one_or_two_samples_form_no_angle(batch):
-    value, gradient = with_gradient(*example(batch))
+    value, gradient = with_gradient(rkd_angle_loss, *example(batch))
     assert abs(value) < 1e-15 and gradient.abs().max() < 1e-15
 
 
 def test_all_rows_equal():
     """All cosines are 0."""
     equal, other = torch.full((4, 3), 7.0), normal(4, 2).float()
-    value, gradient = with_gradient(equal, equal)
+    value, gradient = with_gradient(rkd_angle_loss, equal, equal)
     assert value == 0 and not gradient.any()
     expected = loop_angle(equal.tolist(), other.tolist())
     for pair in ((equal, other), (other, equal)):
-        value, gradient = with_gradient(*pair)
+        value, gradient = with_gradient(rkd_angle_loss, *pair)
         assert value.item() == pytest.approx(expected, rel=1e-6)
         assert gradient.isfinite().all()
-    assert not with_gradient(equal, other)[1].any()
+    assert not with_gradient(rkd_angle_loss, equal, other)[1].any()
 
 
 @pytest.mark.parametrize("gap", [1e-3, 1e-5, 1e-6])
@@ -235,8 +210,8 @@ def test_float32_keeps_its_digits_where_embeddings_are_close(gap):
     student, teacher = normal(12, 6).float(), normal(12, 5, seed=1).float()
     student[1] = student[0] * (1 + gap)
     student[6:] = student[:6] + gap * student[6:]
-    value, gradient = with_gradient(student, teacher)
-    exact, exact_gradient = with_gradient(student.double(), teacher.double())
+    value, gradient = with_gradient(rkd_angle_loss, student, teacher)
+    exact, exact_gradient = with_gradient(rkd_angle_loss, student.double(), teacher.double())
     assert value.item() == pytest.approx(exact.item(), rel=2e-6)
     torch.testing.assert_close(
         gradient.double(), exact_gradient, rtol=0, atol=1e-5 * exact_gradient.abs().max()
@@ -246,8 +221,8 @@ def test_float32_keeps_its_digits_where_embeddings_are_close(gap):
 @pytest.mark.parametrize("offset", [100, 1000])
 def test_float32_keeps_its_digits_far_from_the_origin(offset):
     student, teacher = normal(12, 6).float() + offset, normal(12, 5, seed=1).float() - offset
-    value, gradient = with_gradient(student, teacher)
-    exact, exact_gradient = with_gradient(student.double(), teacher.double())
+    value, gradient = with_gradient(rkd_angle_loss, student, teacher)
+    exact, exact_gradient = with_gradient(rkd_angle_loss, student.double(), teacher.double())
     assert value.item() == pytest.approx(exact.item(), rel=2e-6)
     torch.testing.assert_close(
         gradient.double(), exact_gradient, rtol=0, atol=1e-5 * exact_gradient.abs().max()
@@ -260,12 +235,12 @@ def test_vanishing_differences_count_as_none(dtype):
     student, teacher = example(4)
     for size in (torch.finfo(dtype).tiny ** 0.46, torch.finfo(dtype).tiny ** 0.5, torch.finfo(dtype).tiny):
         small = torch.cat([torch.zeros(1, 3), size * torch.eye(3)]).to(dtype)
-        value, gradient = with_gradient(small, teacher.to(dtype))
-        expected, _ = with_gradient(torch.zeros_like(small), teacher.to(dtype))
+        value, gradient = with_gradient(rkd_angle_loss, small, teacher.to(dtype))
+        expected, _ = with_gradient(rkd_angle_loss, torch.zeros_like(small), teacher.to(dtype))
         assert torch.equal(value, expected)
         assert not gradient.any()
     small = (torch.finfo(dtype).tiny ** 0.44 * student).to(dtype)
-    value, gradient = with_gradient(small, teacher.to(dtype))
+    value, gradient = with_gradient(rkd_angle_loss, small, teacher.to(dtype))
     torch.testing.assert_close(value, rkd_angle_loss(student.to(dtype), teacher.to(dtype)))
     assert gradient.isfinite().all() and gradient.any()
 
@@ -289,7 +264,7 @@ def test_a_second_derivative_is_refused():
 def test_a_factor_in_front_has_a_gradient():
     student, teacher = example()
     weight = torch.tensor(3.0, dtype=torch.float64, requires_grad=True)
-    value, gradient = with_gradient(student, teacher)
+    value, gradient = with_gradient(rkd_angle_loss, student, teacher)
     student.requires_grad_()
     (weight * rkd_angle_loss(student, teacher)).backward()
     close(weight.grad, value)
@@ -306,11 +281,11 @@ def test_vmap_over_students_teachers_and_both():
         values = torch.func.vmap(rkd_angle_loss, in_dims)(*stacked)
         close(values, torch.stack([rkd_angle_loss(*pair) for pair in pairs]))
         gradients = torch.func.vmap(torch.func.grad(rkd_angle_loss), in_dims)(*stacked)
-        close(gradients, torch.stack([with_gradient(*pair)[1] for pair in pairs]))
+        close(gradients, torch.stack([with_gradient(rkd_angle_loss, *pair)[1] for pair in pairs]))
     last = torch.func.vmap(rkd_angle_loss, (2, 1))(students.permute(1, 2, 0), teachers.transpose(0, 1))
     close(last, torch.stack([rkd_angle_loss(*p) for p in zip(students, teachers)]))
     total = torch.func.grad(lambda s: torch.func.vmap(rkd_angle_loss)(s, teachers).sum())(students)
-    close(total, torch.stack([with_gradient(*p)[1] for p in zip(students, teachers)]))
+    close(total, torch.stack([with_gradient(rkd_angle_loss, *p)[1] for p in zip(students, teachers)]))
 
 
 def test_without_grad():
@@ -318,7 +293,7 @@ def test_without_grad():
     with torch.no_grad():
         value = rkd_angle_loss(student.requires_grad_(), teacher)
     assert not value.requires_grad
-    close(value, with_gradient(student.detach(), teacher)[0])
+    close(value, with_gradient(rkd_angle_loss, student.detach(), teacher)[0])
 
 
 # ---------------------------------------------------------------- wrong arguments
@@ -351,10 +326,10 @@ def test_peer_defect_11_a_duplicated_row_has_a_moderate_gradient(dtype):
     """It reaches 2e10 where the difference of zero is divided by its length plus a little."""
     student, teacher = (x.to(dtype) for x in example(8))
     student[3] = student[0]
-    value, gradient = with_gradient(student, teacher)
+    value, gradient = with_gradient(rkd_angle_loss, student, teacher)
     assert value.item() == pytest.approx(loop_angle(student.tolist(), teacher.tolist()), rel=1e-5)
     assert gradient.isfinite().all() and 1e-4 < gradient.abs().max() < 0.1
-    _, expected = with_gradient(student.double(), teacher.double(), broadcast_angle)
+    _, expected = with_gradient(broadcast_angle, student.double(), teacher.double())
     torch.testing.assert_close(gradient.double(), expected, rtol=1e-4, atol=1e-6)
 
 

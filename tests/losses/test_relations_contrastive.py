@@ -1,28 +1,18 @@
 """InfoNCE against the formula: plain loops, sums by hand, directions and negatives."""
 
 import math
-import re
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from loss_tools import normal, raises
 from torch import nn
 
 from kdcourse.losses import infonce_loss
 
 some = settings(max_examples=25, deadline=None, derandomize=True)
 seeds = st.integers(0, 10**6)
-
-
-def normal(*shape, seed=0):
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
-
-
-def raises(name, *parts):
-    """A ValueError that begins with the argument's name, then says all of `parts`."""
-    said = ".*".join(re.escape(part) for part in parts)
-    return pytest.raises(ValueError, match=f"^{name}: expected .*{said}")
 
 
 def cosine(a, b):

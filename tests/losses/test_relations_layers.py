@@ -1,29 +1,19 @@
 """FSP matrices and inter-channel correlation against the formulas: plain loops, sums by hand, invariances."""
 
 import math
-import re
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from largest_tensor import largest_tensor
+from loss_tools import normal, raises
 from torch import nn
 
 from kdcourse.losses import fsp_loss, fsp_matrix, ickd_loss
 
 some = settings(max_examples=25, deadline=None, derandomize=True)
 seeds = st.integers(0, 10**6)
-
-
-def normal(*shape, seed=0):
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
-
-
-def raises(name, *parts):
-    """A ValueError that begins with the argument's name, then says all of `parts`."""
-    said = ".*".join(re.escape(part) for part in parts)
-    return pytest.raises(ValueError, match=f"^{name}: expected .*{said}")
 
 
 # ---------------------------------------------------------------- the formulas, one number at a time

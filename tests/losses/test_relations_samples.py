@@ -1,7 +1,6 @@
 """Losses on relations between samples against the formulas: plain loops, sums by hand, invariances."""
 
 import math
-import re
 
 import numpy as np
 import pytest
@@ -9,6 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from largest_tensor import largest_tensor
+from loss_tools import close, normal, orthogonal, raises, with_gradient
 
 from kdcourse.losses import (
     correlation_congruence_loss,
@@ -33,29 +33,8 @@ some = settings(max_examples=25, deadline=None, derandomize=True)
 seeds = st.integers(0, 10**6)
 
 
-def normal(*shape, seed=0):
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
-
-
 def example(batch=4, of_student=3, of_teacher=5, seed=0):
     return normal(batch, of_student, seed=seed), 2 * normal(batch, of_teacher, seed=seed + 1)
-
-
-def orthogonal(size, seed=0):
-    """A rotation, or a rotation and a reflection."""
-    return torch.linalg.qr(normal(size, size, seed=seed)).Q
-
-
-def with_gradient(loss, student, teacher):
-    student = student.clone().requires_grad_()
-    value = loss(student, teacher)
-    return value.detach(), torch.autograd.grad(value, student)[0]
-
-
-def raises(name, *parts):
-    """A ValueError that begins with the argument's name, then says all of `parts`."""
-    said = ".*".join(re.escape(part) for part in parts)
-    return pytest.raises(ValueError, match=f"^{name}: expected .*{said}")
 
 
 # ---------------------------------------------------------------- the formulas, one number at a time
@@ -241,10 +220,6 @@ def test_options_are_keyword_only():
 
 
 # ---------------------------------------------------------------- what changes nothing, and what does
-
-
-def close(a, b):
-    torch.testing.assert_close(a, b, rtol=1e-9, atol=1e-12)
 
 
 def changed(a, b):

@@ -1,11 +1,11 @@
 """Wrong arguments of the response losses: a ValueError that says which, what was expected, what came."""
 
 import math
-import re
 
 import numpy as np
 import pytest
 import torch
+from loss_tools import raises
 
 from kdcourse.losses import kd_loss, logit_matching_loss, soft_cross_entropy, soft_target_loss
 
@@ -23,13 +23,6 @@ TEMPERED = {  # those with a temperature
     "soft_target_loss": soft_target_loss,
     "kd_loss": lambda s, t, **options: kd_loss(s, t, LABELS, **options),
 }
-
-
-def raises(name, *parts):
-    """A ValueError that begins with the argument's name, then says all of `parts`."""
-    return pytest.raises(
-        ValueError, match=f"^{name}: expected .*" + ".*".join(re.escape(part) for part in parts)
-    )
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from loss_tools import probabilities
 
 from kdcourse.losses import (
     generalized_jsd,
@@ -17,12 +18,6 @@ from kdcourse.losses import (
 )
 
 # ---------------------------------------------------------------- the formulas, one number at a time
-
-
-def probabilities(row, temperature):
-    top = max(row)
-    weights = [math.exp((z - top) / temperature) for z in row]
-    return [w / sum(weights) for w in weights]
 
 
 def loop_soft_cross_entropy(student, teacher, temperature):

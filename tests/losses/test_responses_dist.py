@@ -8,6 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from loss_case import normal
+from loss_tools import probabilities
 
 from kdcourse.losses import dist_loss, soft_target_loss
 
@@ -23,11 +24,6 @@ def example(batch=4, classes=5, seed=0, dtype=torch.float64):
 def gradient_of(student, teacher, **options):
     student = student.clone().requires_grad_()
     return torch.autograd.grad(dist_loss(student, teacher, **options), student)[0]
-
-
-def probabilities(row, temperature=1.0):
-    weights = [math.exp((z - max(row)) / temperature) for z in row]
-    return [w / sum(weights) for w in weights]
 
 
 def pearson(x, y):

@@ -7,6 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from loss_case import normal
+from loss_tools import probabilities
 
 from kdcourse.losses import generalized_jsd
 
@@ -16,11 +17,6 @@ some = settings(max_examples=25, deadline=None, derandomize=True)
 
 def example(batch=3, classes=5, seed=0):
     return 2 * normal(torch.Generator().manual_seed(seed), 2, batch, classes)
-
-
-def probabilities(row):
-    weights = [math.exp(z - max(row)) for z in row]
-    return [w / sum(weights) for w in weights]
 
 
 def loop_kl(first, second):

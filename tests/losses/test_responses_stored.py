@@ -9,6 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from loss_case import normal
+from loss_tools import probabilities
 
 from kdcourse.losses import (
     densify_soft_targets,
@@ -27,12 +28,6 @@ dtypes = pytest.mark.parametrize(
 def example(batch=4, classes=6, seed=0):
     student, teacher = 2 * normal(torch.Generator().manual_seed(seed), 2, batch, classes)
     return student, teacher
-
-
-def probabilities(row, temperature=1.0):
-    top = max(row)
-    weights = [math.exp((z - top) / temperature) for z in row]
-    return [w / sum(weights) for w in weights]
 
 
 def test_defaults_are_the_documented_ones():

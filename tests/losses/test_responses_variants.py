@@ -9,6 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from loss_case import normal
+from loss_tools import probabilities
 
 from kdcourse.losses import (
     decoupled_kd_loss,
@@ -32,13 +33,6 @@ def example(batch=4, classes=5, seed=0, dtype=torch.float64):
 def gradient_of(loss, student, *rest, **options):
     student = student.clone().requires_grad_()
     return torch.autograd.grad(loss(student, *rest, **options), student)[0]
-
-
-def probabilities(row, temperature=1.0):
-    top = max(row)
-    weights = [math.exp((z - top) / temperature) for z in row]
-    total = math.fsum(weights)
-    return [w / total for w in weights]
 
 
 def kl(p, q):

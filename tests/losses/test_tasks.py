@@ -1,12 +1,12 @@
 """Losses of detectors: plain loops, sums by hand, gates, bins, weights."""
 
 import math
-import re
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from loss_tools import gradient, normal, probabilities, raises
 
 from kdcourse.losses import (
     bounded_regression_loss,
@@ -21,28 +21,8 @@ seeds = st.integers(0, 10**6)
 INF, NAN = math.inf, math.nan
 
 
-def normal(*shape, seed=0):
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
-
-
 def several(number, *shape, seed=0):
     return normal(number, *shape, seed=seed).unbind()
-
-
-def raises(name, *parts):
-    """A ValueError that begins with the argument's name, then says all of `parts`."""
-    said = ".*".join(re.escape(part) for part in parts)
-    return pytest.raises(ValueError, match=f"^{name}: expected .*{said}")
-
-
-def probabilities(row, temperature=1.0):
-    weights = [math.exp((z - max(row)) / temperature) for z in row]
-    return [w / sum(weights) for w in weights]
-
-
-def gradient(loss, student, *rest, **options):
-    student = student.clone().requires_grad_()
-    return torch.autograd.grad(loss(student, *rest, **options), student)[0]
 
 
 # ---------------------------------------------------------------- bounded regression

@@ -1,12 +1,12 @@
 """Attention scores of Transformers of text: plain loops, sums by hand, and masks."""
 
 import math
-import re
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from loss_tools import gradient, raises
 from torch import nn
 
 from kdcourse.losses import attention_score_loss
@@ -19,17 +19,6 @@ INF, NAN = math.inf, math.nan
 def several(number, *shape, seed=0):
     generator = torch.Generator().manual_seed(seed)
     return torch.randn(number, *shape, generator=generator, dtype=torch.float64).unbind()
-
-
-def raises(name, *parts):
-    """A ValueError that begins with the argument's name, then says all of `parts`."""
-    said = ".*".join(re.escape(part) for part in parts)
-    return pytest.raises(ValueError, match=f"^{name}: expected .*{said}")
-
-
-def gradient(loss, student, *rest):
-    student = student.clone().requires_grad_()
-    return torch.autograd.grad(loss(student, *rest), student)[0]
 
 
 def loop_scores(student, teacher, mask):

@@ -1,22 +1,11 @@
 """A critic's losses against plain loops and sums by hand; whom each of them trains."""
 
-import re
-
 import pytest
 import torch
+from loss_tools import normal, raises
 from torch import nn
 
 from kdcourse.losses import adversarial_loss, critic_hinge_loss
-
-
-def normal(*shape, seed=0):
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
-
-
-def raises(name, *parts):
-    """A ValueError that begins with the argument's name, then says all of `parts`."""
-    said = ".*".join(re.escape(part) for part in parts)
-    return pytest.raises(ValueError, match=f"^{name}: expected .*{said}")
 
 
 @pytest.mark.parametrize("shape", [(5,), (3, 1), (2, 1, 2, 3)])

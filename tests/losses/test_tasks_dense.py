@@ -1,13 +1,13 @@
 """Losses of segmentation: plain loops, sums by hand, ignored pixels, similar pixels."""
 
 import math
-import re
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from largest_tensor import largest_tensor
+from loss_tools import gradient, normal, probabilities, raises
 
 from kdcourse.losses import (
     pairwise_similarity_loss,
@@ -18,21 +18,6 @@ from kdcourse.losses import (
 some = settings(max_examples=25, deadline=None, derandomize=True)
 seeds = st.integers(0, 10**6)
 INF, NAN = math.inf, math.nan
-
-
-def normal(*shape, seed=0):
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
-
-
-def raises(name, *parts):
-    """A ValueError that begins with the argument's name, then says all of `parts`."""
-    said = ".*".join(re.escape(part) for part in parts)
-    return pytest.raises(ValueError, match=f"^{name}: expected .*{said}")
-
-
-def gradient(loss, student, *rest, **options):
-    student = student.clone().requires_grad_()
-    return torch.autograd.grad(loss(student, *rest, **options), student)[0]
 
 
 # ---------------------------------------------------------------- segmentation
@@ -46,11 +31,6 @@ def scene(batch=2, classes=3, height=2, width=4, seed=0):
     labels[0, 0] = 0
     labels[0, 0, 1] = classes
     return student, teacher, torch.where(labels == classes, 255, labels)
-
-
-def probabilities(row, temperature):
-    weights = [math.exp((z - max(row)) / temperature) for z in row]
-    return [w / sum(weights) for w in weights]
 
 
 def loop_segmentation(student, teacher, labels, temperature):
