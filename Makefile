@@ -13,6 +13,8 @@ INSTALL := -m pip install --constraint constraints.txt --editable ".[dev]"
 NOTEBOOKS := $(sort $(wildcard notebooks/*.ipynb) $(wildcard solutions/*/*.ipynb))
 # A lecture takes at most 180 s in all: a cell that takes longer than this hangs.
 CELL_TIMEOUT := 600
+# Processes that test side by side. Not one a core: in a container the machine's cores may not all be ours.
+WORKERS ?= 2
 
 .DEFAULT_GOAL := help
 .PHONY: help lab install test test-quick test-notebooks lint exercises notebooks times api mutation benchmark constraints clean distclean
@@ -55,16 +57,16 @@ endif
 # Small nets gain little from a second thread, and lose much where other programs want the cores as well.
 test test-quick test-notebooks notebooks times mutation: export OMP_NUM_THREADS ?= 1
 
-test: $(STAMP) ## everything: lint, all tests, all notebooks
+test: $(STAMP) ## everything: lint, all tests, all notebooks; WORKERS=8: in so many processes
 	@$(MAKE) --no-print-directory lint
 	@echo "==> All tests"
-	@$(PY) -m pytest
+	@$(PY) -m pytest -n $(WORKERS)
 	@$(MAKE) --no-print-directory test-notebooks
 	@echo "==> All tests passed"
 
 test-quick: $(STAMP) ## the every-day tests: no slow ones, no notebooks
 	@echo "==> Tests without the slow ones"
-	@$(PY) -m pytest -m "not slow"
+	@$(PY) -m pytest -n $(WORKERS) -m "not slow"
 
 # tests/offline holds the module that keeps the notebooks' kernels off the network.
 test-notebooks: $(STAMP) ## execute lectures and solutions offline, compare the outputs marked for it
@@ -72,7 +74,7 @@ ifeq ($(NOTEBOOKS),)
 	@echo "==> There are no notebooks to test"
 else
 	@echo "==> Lectures and solutions"
-	@PYTHONPATH="$(CURDIR)/tests/offline" $(PY) -m pytest --nbval-lax --nbval-current-env --nbval-cell-timeout $(CELL_TIMEOUT) $(NOTEBOOKS)
+	@PYTHONPATH="$(CURDIR)/tests/offline" $(PY) -m pytest -n $(WORKERS) --dist loadfile --nbval-lax --nbval-current-env --nbval-cell-timeout $(CELL_TIMEOUT) $(NOTEBOOKS)
 endif
 
 lint: $(STAMP) ## check the style of code and the form of notebooks
