@@ -2,13 +2,15 @@
 
 ``load_digits`` and ``split_digits`` give scikit-learn's real handwritten digits, ``draw_shapes`` draws as
 many shapes as asked for, ``load_cifar10`` reads CIFAR-10 from disk, and ``random_affine``,
-``random_flip_shift`` and ``augmented_pool`` transform images. Everything random follows from a seed or a
-generator that the caller passes: the global random states are neither read nor changed.
+``random_flip_shift`` and ``augmented_pool`` transform images;
+``SeededAffine`` does it by a seed for each image, so that it can be replayed. Everything random follows from
+a seed or a generator that the caller passes: the global random states are neither read nor changed.
 """
 
 from kdcourse.data.augment import augmented_pool, random_affine, random_flip_shift
 from kdcourse.data.cifar10 import DatasetMissingError, load_cifar10
 from kdcourse.data.digits import DigitSplits, load_digits, split_digits
+from kdcourse.data.replay import SeededAffine, uniform_from_seeds
 from kdcourse.data.sets import ImageSet, stack_sets
 from kdcourse.data.shapes import SHAPE_NAMES, ShapeSet, draw_shapes
 
@@ -17,6 +19,7 @@ __all__ = [
     "DatasetMissingError",
     "DigitSplits",
     "ImageSet",
+    "SeededAffine",
     "ShapeSet",
     "augmented_pool",
     "draw_shapes",
@@ -26,4 +29,5 @@ __all__ = [
     "random_flip_shift",
     "split_digits",
     "stack_sets",
+    "uniform_from_seeds",
 ]

@@ -42,10 +42,16 @@ def random_affine(
             raise ValueError(f"{name}: expected a finite number >= 0, got {value}")
     if scale >= 1:
         raise ValueError(f"scale: expected less than 1 (1 would shrink an image to nothing), got {scale}")
+    count = math.prod(images.shape[:-3])
+    draws = torch.rand(count, 4, generator=generator, device=generator.device, dtype=torch.float32)
+    return affine_from_draws(images, draws.to(images), degrees, scale, shift)
+
+
+def affine_from_draws(images: Tensor, draws: Tensor, degrees: float, scale: float, shift: float) -> Tensor:
+    """What `random_affine` does, with its four uniform numbers in [0, 1) for each image: shape (n, 4)."""
     flat = images.reshape(-1, *images.shape[-3:])
     height, width = images.shape[-2:]
-    draws = torch.rand(len(flat), 4, generator=generator, device=generator.device, dtype=torch.float32)
-    angle, factor, dx, dy = (2 * draws - 1).to(images).unbind(1)
+    angle, factor, dx, dy = (2 * draws - 1).unbind(1)
     angle = angle * math.radians(degrees)
     factor = 1 + scale * factor
     dx, dy = 2 * shift * dx, 2 * shift * dy  # the side is 2 in the units of affine_grid

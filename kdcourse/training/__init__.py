@@ -4,21 +4,28 @@ survive."""
 from kdcourse.training.batches import Batches
 from kdcourse.training.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
 from kdcourse.training.loop import fit, warmup_cosine
-from kdcourse.training.objectives import distillation, supervised
+from kdcourse.training.objectives import distillation, stored_distillation, supervised
 from kdcourse.training.seeds import SeedStack, for_each_seed, seeded
+from kdcourse.training.soft_label_store import SoftLabelError, SoftLabelStore
+from kdcourse.training.soft_label_writer import audit_soft_labels, write_soft_labels
 from kdcourse.training.teacher import Teacher
 
 __all__ = [
     "Batches",
     "CheckpointError",
     "SeedStack",
+    "SoftLabelError",
+    "SoftLabelStore",
     "Teacher",
+    "audit_soft_labels",
     "distillation",
     "fit",
     "for_each_seed",
     "load_checkpoint",
     "save_checkpoint",
     "seeded",
+    "stored_distillation",
     "supervised",
     "warmup_cosine",
+    "write_soft_labels",
 ]

@@ -6,9 +6,7 @@ afterwards, or call `fit` in pieces), gradient clipping, mixed precision, severa
 """
 
 import math
-import os
 import re
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -24,6 +22,7 @@ from kdcourse.training.checkpoint import (
     restore_generators,
     save_checkpoint,
 )
+from kdcourse.training.progress import progress_bar
 
 
 def fit(
@@ -80,7 +79,7 @@ def fit(
     losses = _resume(checkpoint, parts, run) if checkpoint is not None and Path(checkpoint).exists() else []
 
     model.train()
-    for step in _progress(range(len(losses), steps), total=steps, show=progress):
+    for step in progress_bar(range(len(losses), steps), steps, "training", "step", progress, len(losses)):
         loss = objective(model, *batches(step))
         optimizer.zero_grad(set_to_none=True)
         loss.sum().backward()
@@ -149,23 +148,3 @@ def _require_finite(loss: Tensor, step: int) -> None:
             f"the loss is {loss.detach().tolist()} at step {step}: "
             "check the inputs for NaN, or lower the learning rate"
         )
-
-
-def _progress(steps: range, *, total: int, show: bool):
-    if not show or os.environ.get("KDCOURSE_QUIET"):
-        return steps
-    if _in_notebook():
-        # Here a bar is a widget or nothing: tqdm.auto falls back to stderr, which an autograder takes for a
-        # failure.
-        from tqdm.notebook import IProgress, tqdm
-
-        if IProgress is None:
-            return steps
-    else:
-        from tqdm import tqdm
-    return tqdm(steps, total=total, initial=steps.start, desc="training", unit="step", delay=2, leave=False)
-
-
-def _in_notebook() -> bool:
-    ipython = sys.modules.get("IPython")
-    return ipython is not None and hasattr(ipython.get_ipython(), "kernel")

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from kdcourse.losses import kd_loss
+from kdcourse.losses import kd_loss, sparse_soft_cross_entropy
 from kdcourse.training.seeds import for_each_seed
 
 
@@ -29,5 +29,15 @@ def distillation(*, temperature: float = 4.0, alpha: float = 0.9) -> Callable[..
     def objective(student: nn.Module, images: Tensor, teacher_logits: Tensor, labels: Tensor) -> Tensor:
         loss = for_each_seed(student, kd_loss, temperature=temperature, alpha=alpha)
         return loss(student(images), teacher_logits, labels)
+
+    return objective
+
+
+def stored_distillation() -> Callable[..., Tensor]:
+    """Soft cross-entropy (T = 1) against stored soft labels; batch = (images, values, indices), as a
+    `SoftLabelStore` gives it."""
+
+    def objective(student: nn.Module, images: Tensor, values: Tensor, indices: Tensor) -> Tensor:
+        return for_each_seed(student, sparse_soft_cross_entropy)(student(images), values, indices)
 
     return objective
