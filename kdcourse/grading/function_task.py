@@ -8,7 +8,12 @@ import numpy as np
 import torch
 
 from kdcourse.grading.compare import close, difference, factor_in_words, ratio
-from kdcourse.grading.probe import Rejected, call, prepare, protected, real_tensor
+from kdcourse.grading.probe import MISFIT, Rejected, call, prepare, protected, real_tensor
+
+OVERFLOW = (
+    "Somewhere `exp` overflows or the logarithm of 0 is taken, as in `log(softmax(z))`; `log_softmax` "
+    "subtracts the maximum first and stays finite."
+)
 
 
 @dataclass(frozen=True)
@@ -71,6 +76,11 @@ class FunctionTask:
     wrong: Callable[[], Iterable[Wrong]]
     learns: tuple[int, ...] = (0,)  # positions of the inputs whose gradient is compared
     constants: tuple[int, ...] = ()  # positions that no gradient may reach
+    shapes: Callable[[tuple], dict[tuple, str]] = lambda args: {}  # wrong shapes of the result, and why
+    misfit: str = MISFIT  # if two shapes do not fit inside the answer
+    not_finite: str = OVERFLOW
+    # Cases that the convention leaves open: what goes wrong there is told, but is no fault.
+    open_cases: Callable[[], list[Case]] = list
 
     def __call__(self, answer: object) -> list[str]:
         function = prepare(answer, self.names)
@@ -95,7 +105,25 @@ class FunctionTask:
                 raise
             self.require_law(pairs)
         what = "Value and gradient agree" if self.learns else "The values agree"
-        return [f"{what} with ours on {len(cases)} inputs of several sizes and scales.", *single]
+        right = f"{what} with ours on {len(cases)} inputs of several sizes and scales."
+        return [right, *single, *self.remarks(function)]
+
+    def remarks(self, function: Callable) -> list[str]:
+        for case in self.open_cases():
+            want = self.expect(self.reference, case)
+            try:
+                pair = Pair(case, self.observe(function, case, case.dtype, want.value[0].shape), want)
+            except Rejected as rejected:
+                seen = rejected.feedback[0]
+            else:
+                if pair.value_right and pair.gradient_right:
+                    continue
+                seen = "value or gradient is another one"
+                found = [*pair.got.value, *(pair.got.gradients or [])]
+                if not all(np.isfinite(array).all() for array in found):
+                    seen = f"value or gradient is not finite. {self.not_finite}"
+            return [f"A remark, which costs nothing here. {case.law}: {seen}"]
+        return []
 
     def float32_only(self, function: Callable, case: Case) -> list[str]:
         """A remark if float64 clashes with the answer's types: no fault, the course trains in float32."""
@@ -131,7 +159,19 @@ class FunctionTask:
         if case.model_output:
             for position in self.learns:
                 args[position] = roots[position] * 1.0
-        result = real_tensor(call(function, self.names, args), torch.Size(shape), self.result)
+        try:
+            result = call(function, self.names, args)
+        except Rejected as rejected:
+            if rejected.diagnosis == MISFIT:
+                raise Rejected(rejected.feedback[0], diagnosis=self.misfit) from None
+            raise
+        try:
+            result = real_tensor(result, torch.Size(shape), self.result)
+        except Rejected as rejected:
+            why = self.shapes(case.args).get(tuple(getattr(result, "shape", ())))
+            if why is not None and rejected.feedback[0].startswith("Your result has the shape"):
+                raise Rejected(rejected.feedback[0], diagnosis=why) from None
+            raise
         return protected(self.measure, result.reshape(shape), roots)
 
     def measure(self, result: torch.Tensor, roots: dict[int, torch.Tensor]) -> Run:
@@ -203,9 +243,7 @@ class FunctionTask:
         if not all(finite):
             raise Rejected(
                 f"{case.law}: your {'gradient' if finite[0] else 'value'} is not finite.",
-                diagnosis=mistake
-                or "Somewhere `exp` overflows or the logarithm of 0 is taken, as in `log(softmax(z))`; "
-                "`log_softmax` subtracts the maximum first and stays finite.",
+                diagnosis=mistake or self.not_finite,
             )
         if not pairs[-1].value_right:
             seen = f"the value is not right, {difference(got.value, want.value)}"
@@ -224,7 +262,8 @@ class FunctionTask:
         def same(pair: Pair, function: Callable) -> bool:
             try:
                 return pair.agrees(parts(pair.got), parts(self.expect(function, pair.case, gradients)))
-            except (RuntimeError, IndexError, ValueError):  # a mistake that cannot be made with these sizes
+            except (RuntimeError, IndexError, ValueError, TypeError, AttributeError):
+                # a mistake that cannot be made with these sizes
                 return False
 
         for function, sentence in self.wrong():

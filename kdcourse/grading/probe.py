@@ -30,12 +30,18 @@ _EXPLANATIONS = (
         "Use `torch.no_grad()` for the teacher; results of `inference_mode` cannot enter a loss.",
     ),
     (
-        r"size of tensor|shapes? .*(cannot|mismatch)|size mismatch|invalid for input of size|must match",
+        r"size of tensor|shapes? .*(cannot|mismatch)|size mismatch|invalid for input of size|must match"
+        r"|Expected size|Expected input batch_size",
         "Two shapes do not fit. Is a batch size or a number of classes written as a fixed number, or taken "
         "from the labels that happen to occur?",
     ),
 )
-_ALIASES = {"T": ("T", "temperature", "tau"), "alpha": ("alpha",)}
+MISFIT = _EXPLANATIONS[-1][1]  # a task may know better
+_ALIASES = {
+    "T": ("T", "temperature", "tau"),
+    "tau": ("tau", "temperature", "T"),
+    "p": ("p", "power"),
+}
 
 
 class Rejected(Exception):
