@@ -33,7 +33,8 @@ def factor_in_words(factors: Sequence[float | None], sizes: Sequence[dict[str, f
     """`1/C`, `T²` or `B·C` if that is the factor in every case."""
     if len(factors) < 3 or any(factor is None for factor in factors):
         return None
-    names = [name for name in sizes[0] if all(name in other for other in sizes)]
+    # A size of 0, such as a weight at its end, divides nothing.
+    names = [name for name in sizes[0] if all(other.get(name) for other in sizes)]
     for bottom in (False, True):
         for length in (1, 2):
             for chosen in combinations_with_replacement(names, length):

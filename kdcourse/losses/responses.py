@@ -177,7 +177,8 @@ def generalized_jsd(student_logits: Tensor, teacher_logits: Tensor, *, beta: flo
     1 - beta to KL(q || p) for large. Those stand at the ends themselves: KL(p || q), the loss of ordinary
     distillation, at ``beta=0`` and KL(q || p) at ``beta=1``. So the value jumps there, and learning rates
     for beta near an end do not carry over to it. At beta = 0.5 it is the Jensen-Shannon divergence, which is
-    symmetric and at most log 2. The gradient runs through q in every place, in the mixture m too.
+    symmetric and at most log 2. Gradients run through q alone; those through the mixture m cancel, since
+    its slope is the same for every class and probabilities sum to one.
 
     Args:
         student_logits: s, shape (B, C).

@@ -5,12 +5,12 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from kdcourse.grading.attention_formulas import at_loss, attention_map, nst_mmd_loss
-from kdcourse.grading.attention_mistakes import at_mistakes, map_mistakes
-from kdcourse.grading.formulas import normal
+from kdcourse.grading.formulas.attention import at_loss, attention_map, nst_mmd_loss
+from kdcourse.grading.formulas.responses import normal
 from kdcourse.grading.function_task import Case, FunctionTask
+from kdcourse.grading.mistakes.attention import at_mistakes, map_mistakes
+from kdcourse.grading.mistakes.selectivity import nst_mistakes
 from kdcourse.grading.probe import Rejected
-from kdcourse.grading.selectivity_mistakes import nst_mistakes
 
 NOT_FINITE = (
     "Somewhere 0 is divided by 0, or a root or a logarithm has an infinite slope at 0. `F.normalize` and "

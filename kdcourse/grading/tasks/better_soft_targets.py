@@ -5,9 +5,9 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from kdcourse.grading.formulas import log_softmax, normal, softmax
+from kdcourse.grading.formulas.responses import log_softmax, normal, softmax
 from kdcourse.grading.function_task import Case, FunctionTask, Wrong
-from kdcourse.grading.jsd_mistakes import generalized_jsd, jsd_mistakes
+from kdcourse.grading.mistakes.jsd import generalized_jsd, jsd_mistakes
 
 
 def ensemble_cases() -> list[Case]:

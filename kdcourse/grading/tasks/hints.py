@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from kdcourse.grading.formulas import normal
+from kdcourse.grading.formulas.responses import normal
 from kdcourse.grading.function_task import Case, FunctionTask, Run, Wrong, _numbers
 from kdcourse.grading.probe import Rejected, call, protected, real_tensor
 

@@ -2,9 +2,9 @@
 
 import torch
 
-from kdcourse.grading.formulas import kd_loss, labels_for, normal
+from kdcourse.grading.formulas.responses import kd_loss, labels_for, normal
 from kdcourse.grading.function_task import Case, FunctionTask
-from kdcourse.grading.kd_loss_mistakes import loss_mistakes
+from kdcourse.grading.mistakes.kd_loss import loss_mistakes
 
 
 def shows(law: str, B: int, C: int, T: float, alpha: float, scale: float = 2.0, **options) -> Case:

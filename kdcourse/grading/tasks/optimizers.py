@@ -10,7 +10,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from kdcourse.grading.formulas import normal
+from kdcourse.grading.formulas.responses import normal
 from kdcourse.grading.probe import Rejected, call, prepare
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from kdcourse.grading.formulas import normal, softmax
+from kdcourse.grading.formulas.responses import normal, softmax
 from kdcourse.grading.function_task import Case, FunctionTask, Wrong
 from kdcourse.grading.probe import Rejected, prepare
 

@@ -7,13 +7,13 @@ direction to each other; only the number of samples is common to student and tea
 import torch
 from torch import Tensor
 
-from kdcourse.grading.formulas import normal
+from kdcourse.grading.formulas.relations import fsp, repeated, rkd_angle, rkd_distance
+from kdcourse.grading.formulas.responses import normal
 from kdcourse.grading.function_task import Case
+from kdcourse.grading.mistakes.relations import fsp_mistakes
+from kdcourse.grading.mistakes.rkd import angle_mistakes, distance_mistakes
 from kdcourse.grading.probe import Rejected, call, prepare, protected
-from kdcourse.grading.relation_formulas import fsp, repeated, rkd_angle, rkd_distance
-from kdcourse.grading.relation_mistakes import fsp_mistakes
 from kdcourse.grading.relation_task import RelationTask
-from kdcourse.grading.rkd_mistakes import angle_mistakes, distance_mistakes
 
 # --- FSP ---
 
@@ -101,10 +101,8 @@ def fsp_task(answer: object) -> list[str]:
         fsp_mistakes,
         learns=(0, 1),
         shapes=fsp_shapes,
-        example="for f1 = [[[[1., 2.]]]] and f2 = [[[[3., 5.]], [[0., 4.]]]] the products are 3, 10 and "
-        "0, 8, "
-        "their means "
-        "[[[6.5, 4.]]].",
+        example="for f1 = [[[[1., 2.]]]] and f2 = [[[[3., 5.]], [[0., 4.]]]] the products are 3, 10 and 0, "
+        "8, their means [[[6.5, 4.]]].",
         misfit="Two shapes do not fit. The product is over the pixels: (B, C1, H·W) times (B, H·W, C2).",
     )
     feedback = task(answer)
@@ -123,9 +121,8 @@ def fsp_task(answer: object) -> list[str]:
                 same = first[0] * first[1] == second[0] * second[1]
                 why = (
                     "Both maps have as many pixels, so that flattening hides the mismatch: pixels of "
-                    "different "
-                    "places would be multiplied. Compare `f1.shape[2:]` with `f2.shape[2:]` before you "
-                    "flatten."
+                    "different places would be multiplied. Compare `f1.shape[2:]` with `f2.shape[2:]` "
+                    "before you flatten."
                     if same
                     else "Pooling, cropping or stretching a map is a decision of the caller's. Compare "
                     "`f1.shape[2:]` with `f2.shape[2:]` and raise a ValueError."
@@ -227,9 +224,8 @@ def rkd_cases(angle: bool) -> list[Case]:
 
 
 RKD_MISFIT = (
-    "Two shapes do not fit. Student and teacher have embeddings of different sizes (D_s, D_t) here: "
-    "compare the "
-    "relations inside one net with those inside the other, never an embedding with an embedding."
+    "Two shapes do not fit. Student and teacher have embeddings of different sizes (D_s, D_t) here: compare "
+    "the relations inside one net with those inside the other, never an embedding with an embedding."
 )
 RKD_SHAPES = (
     "A loss is one number: compare all entries by smooth L1 and take their mean (`reduction='mean'`)."
@@ -245,13 +241,11 @@ def distance_task(answer: object) -> list[str]:
         lambda: rkd_cases(angle=False),
         distance_mistakes,
         not_finite="The square root has an infinite slope at 0, and every sample is at the distance 0 from "
-        "itself, repeated rows from each other: the gradient becomes inf · 0. Mask these entries before "
-        "the root "
-        "(`torch.where` on its argument), take `torch.cdist`, or keep the squared distance above 1e-12.",
+        "itself, repeated rows from each other: the gradient becomes inf · 0. Mask these entries before the "
+        "root (`torch.where` on its argument), take `torch.cdist`, or keep the squared distance above "
+        "1e-12.",
         example="s = [[0.], [1.], [3.]] has the distances 1, 3, 2 with mean 2, so 1/2, 3/2, 1; t = "
-        "torch.eye(3) "
-        "has 1, 1, "
-        "1; the loss is 2 · (0.125 + 0.125) / 9.",
+        "torch.eye(3) has 1, 1, 1; the loss is 2 · (0.125 + 0.125) / 9.",
         misfit=RKD_MISFIT,
         shapes=lambda args: {(len(args[0]),) * 2: RKD_SHAPES, (len(args[0]),): RKD_SHAPES},
         advice={
@@ -277,9 +271,8 @@ def distance_task(answer: object) -> list[str]:
     if not finite:
         feedback.append(
             "A remark: where *all* embeddings of a net are equal, the mean distance is 0 and yours is not "
-            "finite. "
-            "A net can begin like that; `kdcourse.losses.rkd_distance_loss` takes the relative distances "
-            "as 0."
+            "finite. A net can begin like that; `kdcourse.losses.rkd_distance_loss` takes the relative "
+            "distances as 0."
         )
     return feedback
 
@@ -292,13 +285,10 @@ def angle_task() -> RelationTask:
         lambda: rkd_cases(angle=True),
         angle_mistakes,
         not_finite="A difference of zero is divided by its length, or by a tiny number that stands in for "
-        "it, as "
-        "`F.normalize` does with 1e-12: the value is 0 and the slope 1e12. Mask these differences: where the "
-        "length is 0 divide by infinity, or use `torch.where` on the length before dividing.",
-        example="s = [[0.], [1.], [3.]] has the cosines 1, -1, 1 at its three corners, t = torch.eye(3) "
-        "has 1/2, "
-        "1/2, 1/2; "
-        "each counts twice, all others agree: 2 · (0.125 + 1 + 0.125) / 27.",
+        "it, as `F.normalize` does with 1e-12: the value is 0 and the slope 1e12. Mask these differences: "
+        "where the length is 0 divide by infinity, or use `torch.where` on the length before dividing.",
+        example="s = [[0.], [1.], [3.]] has the cosines 1, -1, 1 at its three corners, t = torch.eye(3) has "
+        "1/2, 1/2, 1/2; each counts twice, all others agree: 2 · (0.125 + 1 + 0.125) / 27.",
         misfit=RKD_MISFIT,
         shapes=lambda args: {(len(args[0]),) * n: RKD_SHAPES for n in (1, 2, 3)},
         advice={

@@ -4,11 +4,11 @@
 
 import torch
 
-from kdcourse.grading.formulas import normal
+from kdcourse.grading.formulas.relations import infonce, repeated, similarity_preserving
+from kdcourse.grading.formulas.responses import normal
 from kdcourse.grading.function_task import Case
-from kdcourse.grading.infonce_mistakes import infonce_mistakes
-from kdcourse.grading.relation_formulas import infonce, repeated, similarity_preserving
-from kdcourse.grading.relation_mistakes import similarity_mistakes
+from kdcourse.grading.mistakes.infonce import infonce_mistakes
+from kdcourse.grading.mistakes.relations import similarity_mistakes
 from kdcourse.grading.relation_task import RelationTask
 
 # --- similarity preserving ---
@@ -79,16 +79,13 @@ def similarity_task() -> RelationTask:
         similarity_mistakes,
         constants=(1,),
         not_finite="Somewhere 0 is divided by 0 or a root is taken at 0, where its slope is infinite: the "
-        "squared "
-        "Frobenius norm needs no root.",
-        example="fs = [[1., 0.], [1., 0.]] gives G = [[1, 1], [1, 1]] and rows 1/√2, 1/√2; ft = torch.eye(2) "
-        "gives rows 1, 0 "
-        "and 0, 1; the four squares add up to 1.172, and divided by 4 that is 0.293.",
+        "squared Frobenius norm needs no root.",
+        example="fs = [[1., 0.], [1., 0.]] gives G = [[1, 1], [1, 1]] and rows 1/√2, 1/√2; ft = "
+        "torch.eye(2) gives rows 1, 0 and 0, 1; the four squares add up to 1.172, and divided by 4 that is "
+        "0.293.",
         misfit="Two shapes do not fit. Student and teacher have features of different sizes and only B in "
-        "common: "
-        "flatten each to (B, D) and compare the B x B matrices F Fᵀ, never features with features, nor "
-        "products "
-        "inside each sample (`bmm`).",
+        "common: flatten each to (B, D) and compare the B x B matrices F Fᵀ, never features with features, "
+        "nor products inside each sample (`bmm`).",
         shapes=lambda args: {
             (len(args[0]),) * n: "A loss is one number: add up all squared differences and divide by B²."
             for n in (1, 2, 3)
@@ -169,9 +166,7 @@ def infonce_task() -> RelationTask:
         not_finite="A softmax underflows to 0, or `exp` overflows, before the logarithm is taken. "
         "`F.cross_entropy` and `log_softmax` subtract the maximum first and stay finite.",
         example="for zs = torch.eye(2), zt = 3 · torch.eye(2), tau = 1 the cosines are [[1, 0], [0, 1]], "
-        "and the "
-        "loss is "
-        "log(1 + exp(-1)) = 0.3133.",
+        "and the loss is log(1 + exp(-1)) = 0.3133.",
         misfit="Two shapes do not fit. The cosines are a B x B matrix, zs @ zt.T; its right answers are "
         "`torch.arange(B)`.",
         shapes=lambda args: {

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from kdcourse.grading.formulas import log_softmax, normal, softmax
+from kdcourse.grading.formulas.responses import log_softmax, normal, softmax
 from kdcourse.grading.function_task import Case, FunctionTask, Wrong
 
 

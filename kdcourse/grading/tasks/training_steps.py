@@ -16,8 +16,8 @@ import torch
 from torch import Tensor, nn
 
 from kdcourse.grading.compare import close, difference
-from kdcourse.grading.formulas import kd_loss, normal
-from kdcourse.grading.kd_loss_mistakes import DETACHED, loss_mistakes
+from kdcourse.grading.formulas.responses import kd_loss, normal
+from kdcourse.grading.mistakes.kd_loss import DETACHED, loss_mistakes
 from kdcourse.grading.probe import Rejected, call, prepare
 
 NAMES = ("student", "teacher", "x", "y", "optimizer", "T", "alpha")

@@ -5,15 +5,13 @@ first that fits is named.
 """
 
 from collections.abc import Callable, Iterator
-from itertools import combinations
 
 import torch
 from torch import Tensor
 
-from kdcourse.grading.attention_formulas import at_loss, attention_map, safe_norm, strength, unit_rows
+from kdcourse.grading.formulas.attention import at_loss, attention_map, safe_norm, strength, unit_rows
 from kdcourse.grading.function_task import Wrong
-
-Parts = dict[str, list[Wrong]]
+from kdcourse.grading.mistakes.parts import with_parts
 
 
 def unit_along(x: Tensor, axis: int | tuple[int, ...]) -> Tensor:
@@ -78,8 +76,7 @@ STRENGTH = [
     Wrong(
         lambda A, p: unit_along(A, 1).abs().pow(p).mean(1),
         "The activations are normalised over the channels (`F.normalize` uses `dim=1` unless told "
-        "otherwise), "
-        "which takes away how strong a pixel is.",
+        "otherwise), which takes away how strong a pixel is.",
     ),
     Wrong(
         lambda A, p: (A - A.mean((2, 3), keepdim=True)).abs().pow(p).mean(1),
@@ -189,8 +186,7 @@ WHOLE_MAP = [
     Wrong(
         lambda A, p: unit_along(strength(A, p), 1).flatten(1),
         "The norm runs over the rows of the map only (`F.normalize` of (B, H, W) uses `dim=1`); flatten "
-        "first, "
-        "so that it runs over all pixels of a sample.",
+        "first, so that it runs over all pixels of a sample.",
     ),
     Wrong(
         lambda A, p: unit_along(strength(A, p), 2).flatten(1),
@@ -216,27 +212,10 @@ WHOLE_MAP = [
 ]
 
 
-def pairs_of(parts: Parts, build: Callable[..., Callable[..., Tensor]]) -> Iterator[Wrong]:
-    """Single mistakes, then two together, of different parts."""
-    for part, mistakes in parts.items():
-        for function, sentence in mistakes:
-            yield Wrong(build(**{part: function}), sentence)
-    for (one, mistakes), (other, others) in combinations(parts.items(), 2):
-        for first in mistakes:
-            for second in others:
-                yield Wrong(
-                    build(**{one: first.function, other: second.function}),
-                    f"Two things. {first.sentence} And: {second.sentence}",
-                )
-
-
 def map_mistakes() -> Iterator[Wrong]:
-    def build(**parts: Callable) -> Callable[..., Tensor]:
-        return lambda A, p=2: attention_map(A, p, **parts)
-
-    singles = {"strength": STRENGTH, "flatten": FLATTEN, "normalise": NORMALISE}
+    parts = {"strength": STRENGTH, "flatten": FLATTEN, "normalise": NORMALISE}
     yield from WHOLE_MAP
-    yield from pairs_of(singles, build)
+    yield from with_parts(attention_map, parts)
 
 
 # From the two maps (B, H·W) to a number.
@@ -366,9 +345,8 @@ ONE_SIDE = [
 
 
 def at_mistakes() -> Iterator[Wrong]:
-    def build(**parts: Callable) -> Callable[..., Tensor]:
-        distance = parts.pop("distance", lambda s, t: (s - t).square().mean())
-        return lambda fs, ft: distance(attention_map(fs, 2, **parts), attention_map(ft, 2, **parts))
+    def whole(fs: Tensor, ft: Tensor, distance=lambda s, t: (s - t).square().mean(), **parts) -> Tensor:
+        return distance(attention_map(fs, 2, **parts), attention_map(ft, 2, **parts))
 
     def with_power(p: float) -> Callable[..., Tensor]:
         return lambda fs, ft: (attention_map(fs, p) - attention_map(ft, p)).square().mean()
@@ -403,4 +381,4 @@ def at_mistakes() -> Iterator[Wrong]:
         lambda fs, ft: at_loss(fs.detach(), ft) + 0 * fs.sum(),
         "The student is detached: the loss teaches nothing.",
     )
-    yield from pairs_of(parts, build)
+    yield from with_parts(whole, parts)

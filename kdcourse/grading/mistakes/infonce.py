@@ -8,10 +8,10 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from kdcourse.grading.formulas import log_softmax, softmax
+from kdcourse.grading.formulas.relations import infonce, length, named_by_diagonal, unit
+from kdcourse.grading.formulas.responses import log_softmax, softmax
 from kdcourse.grading.function_task import Wrong
-from kdcourse.grading.mistake_parts import with_parts
-from kdcourse.grading.relation_formulas import infonce, length, named_by_diagonal, unit
+from kdcourse.grading.mistakes.parts import with_parts
 
 
 def _second_direction(logits: Tensor) -> Tensor:
@@ -102,15 +102,13 @@ INFONCE_PARTS = {
     "entropy": [
         Wrong(
             _second_direction,
-            "Student and teacher are exchanged: the softmax runs over the students (zt @ zs.T, or "
-            "`dim=0`). Each "
-            "student row picks among the teacher's rows: zs @ zt.T.",
+            "Student and teacher are exchanged: the softmax runs over the students (zt @ zs.T, or `dim=0`). "
+            "Each student row picks among the teacher's rows: zs @ zt.T.",
         ),
         Wrong(
             lambda z: (named_by_diagonal(z) + _second_direction(z)) / 2,
             "This is the symmetric loss, both directions averaged; the task is one direction only, each "
-            "student "
-            "row among the teacher's.",
+            "student row among the teacher's.",
         ),
         Wrong(
             lambda z: named_by_diagonal(z) + _second_direction(z),
@@ -192,8 +190,7 @@ def infonce_mistakes() -> Iterator[Wrong]:
     yield Wrong(
         lambda a, b, tau: _among_themselves(a, b, tau, own=True),
         "Student rows are compared with student rows and teacher rows with teacher rows: that is another "
-        "relation. Here "
-        "each student row is compared with the teacher's.",
+        "relation. Here each student row is compared with the teacher's.",
     )
     yield Wrong(
         lambda a, b, tau: _among_themselves(a, b, tau, own=False),
@@ -206,9 +203,8 @@ def infonce_mistakes() -> Iterator[Wrong]:
         )
     yield Wrong(
         lambda a, b, tau: infonce(a, b, tau, embed=lambda x, y: (x / length(x).detach(), unit(y))),
-        "The norm of the student's rows is detached; it is part of the graph, which keeps the gradient at "
-        "a right "
-        "angle to the row.",
+        "The norm of the student's rows is detached; it is part of the graph, which keeps the gradient at a "
+        "right angle to the row.",
     )
     yield Wrong(
         lambda a, b, tau: (1 - (unit(a) * unit(b.detach())).sum(1)).mean(),

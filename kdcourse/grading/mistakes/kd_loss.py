@@ -5,13 +5,14 @@ cross-entropy f(s, t, y, T) and the weighting f(soft, hard, T, alpha). They are 
 """
 
 from collections.abc import Callable, Iterator
-from itertools import combinations
+from functools import partial
 
 import torch
 from torch import Tensor
 
-from kdcourse.grading.formulas import hard_part, kd_loss, kl, log_softmax, soft_part, softmax
+from kdcourse.grading.formulas.responses import hard_part, kd_loss, kl, log_softmax, soft_part, softmax
 from kdcourse.grading.function_task import Wrong
+from kdcourse.grading.mistakes.parts import double_mistakes, single_mistakes
 
 
 def _jensen_shannon(log_p: Tensor, log_q: Tensor) -> Tensor:
@@ -217,25 +218,18 @@ def bounded(size: float) -> Wrong:
 def loss_mistakes() -> Iterator[Wrong]:
     """Single mistakes, then two together."""
     parts = {"soft": SOFT, "hard": HARD, "weigh": WEIGHTS}
-    for part, mistakes in parts.items():
-        for function, sentence in mistakes:
-            yield Wrong(_loss(**{part: function}), sentence)
+    yield from single_mistakes(_loss, parts)
     yield from DETACHED + EXCHANGED
     for size in (1e-5, 1e-6, 1e-7, 1e-8, 1e-9, 1e-10, 1e-12, 1e-15):
         function, sentence = bounded(size)
-        yield Wrong(_loss(soft=function), sentence)
-    for (one, mistakes), (other, others) in combinations(parts.items(), 2):
-        for first in mistakes:
-            for second in others:
-                yield Wrong(
-                    _loss(**{one: first.function, other: second.function}),
-                    f"Two things. {first.sentence} And: {second.sentence}",
-                )
+        yield Wrong(partial(_loss, soft=function), sentence)
+    yield from double_mistakes(_loss, parts)
 
 
 def _loss(
+    s: Tensor, t: Tensor, y: Tensor, T: float, alpha: float,
     soft: Callable[..., Tensor] = soft_part,
     hard: Callable[..., Tensor] = lambda s, t, y, T: hard_part(s, y),
     weigh: Callable[..., Tensor] = lambda soft, hard, T, alpha: alpha * soft + (1 - alpha) * hard,
-) -> Callable[..., Tensor]:
-    return lambda s, t, y, T, alpha: weigh(soft(s, t, T), hard(s, t, y, T), T, alpha)
+) -> Tensor:  # fmt: skip
+    return weigh(soft(s, t, T), hard(s, t, y, T), T, alpha)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor
 
-from kdcourse.grading.attention_formulas import (
+from kdcourse.grading.formulas.attention import (
     at_loss,
     discrepancy,
     nst_mmd_loss,
@@ -17,8 +17,9 @@ from kdcourse.grading.attention_formulas import (
     square_kernel,
     unit_channels,
 )
-from kdcourse.grading.attention_mistakes import pairs_of, too_large, unit_along
 from kdcourse.grading.function_task import Wrong
+from kdcourse.grading.mistakes.attention import too_large, unit_along
+from kdcourse.grading.mistakes.parts import with_parts
 
 CHANNELS = [
     Wrong(
@@ -28,8 +29,7 @@ CHANNELS = [
     Wrong(
         lambda x: unit_along(x, 1),
         "The norm runs over the channels (`F.normalize` uses `dim=1` unless told otherwise); it must run "
-        "over the "
-        "H·W pixels of each channel (`dim=2`).",
+        "over the H·W pixels of each channel (`dim=2`).",
     ),
     Wrong(
         lambda x: unit_along(x, (1, 2)),
@@ -167,16 +167,14 @@ def _total(k: Tensor) -> Tensor:
 
 
 SUMS_OF_PAIRS = (
-    "The pairs of channels are summed; each term is a mean over its pairs. (With pixel-by-pixel "
-    "matrices: divide the "
-    "sums over channels by Cs and Ct.)"
+    "The pairs of channels are summed; each term is a mean over its pairs. (With pixel-by-pixel matrices: "
+    "divide the sums over channels by Cs and Ct.)"
 )
 COMBINE = [
     Wrong(
         lambda ss, tt, st: ss.mean() - 2 * st.mean(),
         "The teacher's own term k(t, t) is dropped. It is a constant, so the gradient is right, but the "
-        "loss is no longer 0 "
-        "where the two agree.",
+        "loss is no longer 0 where the two agree.",
     ),
     Wrong(lambda ss, tt, st: tt.mean() - 2 * st.mean(), "The student's own term k(s, s) is missing."),
     Wrong(
@@ -293,9 +291,8 @@ def _gram_mistakes() -> Iterator[Wrong]:
         return s / fs.shape[1] - t / ft.shape[1]
 
     mean_over_entries = (
-        "The loss is divided by (H·W)²: either the inner product x·y is a mean over the pixels instead "
-        "of a sum, or a "
-        "difference of pixel-by-pixel matrices is averaged over its entries instead of summed."
+        "The loss is divided by (H·W)²: either the inner product x·y is a mean over the pixels instead of a "
+        "sum, or a difference of pixel-by-pixel matrices is averaged over its entries instead of summed."
     )
     yield Wrong(lambda fs, ft: mean_of_grams(fs, ft).square().mean(), mean_over_entries)
     yield Wrong(
@@ -322,8 +319,7 @@ def _gram_mistakes() -> Iterator[Wrong]:
         yield Wrong(
             lambda fs, ft, r=reduce: r(torch.sub(*_channel_grams(fs, ft))),
             "This compares channel i of the student with channel i of the teacher (C x C matrices); the "
-            "kernel means do not "
-            "pair channels by their number.",
+            "kernel means do not pair channels by their number.",
         )
 
 
@@ -333,9 +329,6 @@ def _mixed_batch(fs: Tensor, ft: Tensor) -> Tensor:
 
 
 def nst_mistakes() -> Iterator[Wrong]:
-    def build(**parts: Callable) -> Callable[..., Tensor]:
-        return lambda fs, ft: nst_mmd_loss(fs, ft, **parts)
-
     def of_one_side(student: bool) -> Callable[..., Tensor]:
         def function(fs: Tensor, ft: Tensor) -> Tensor:
             s, t = fs.flatten(2), ft.detach().flatten(2)
@@ -395,4 +388,4 @@ def nst_mistakes() -> Iterator[Wrong]:
         lambda fs, ft: at_loss(fs, ft.detach()),
         "This is the attention-transfer loss; the task compares channels by a kernel.",
     )
-    yield from pairs_of({"normalise": CHANNELS, "kernel": KERNEL, "combine": COMBINE}, build)
+    yield from with_parts(nst_mmd_loss, {"normalise": CHANNELS, "kernel": KERNEL, "combine": COMBINE})

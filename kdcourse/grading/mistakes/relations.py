@@ -7,10 +7,7 @@ from collections.abc import Callable, Iterator
 
 from torch import Tensor
 
-from kdcourse.grading.formulas import softmax
-from kdcourse.grading.function_task import Wrong
-from kdcourse.grading.mistake_parts import with_parts
-from kdcourse.grading.relation_formulas import (
+from kdcourse.grading.formulas.relations import (
     distances,
     fsp,
     length,
@@ -19,6 +16,9 @@ from kdcourse.grading.relation_formulas import (
     smooth_l1,
     unit,
 )
+from kdcourse.grading.formulas.responses import softmax
+from kdcourse.grading.function_task import Wrong
+from kdcourse.grading.mistakes.parts import with_parts
 
 
 def _same(x: Tensor) -> Tensor:
@@ -34,8 +34,7 @@ SIMILARITY_PARTS = {
         Wrong(
             lambda x: similarities(unit(x.flatten(1))),
             "The features are normalised before the product. Only the rows of G = F Fᵀ are: a sample that "
-            "excites "
-            "the net three times as much must change G.",
+            "excites the net three times as much must change G.",
         ),
         Wrong(
             lambda x: similarities(unit(x.flatten(1), 0)),
@@ -158,9 +157,8 @@ def similarity_mistakes() -> Iterator[Wrong]:
     )
     yield Wrong(
         _inside_samples,
-        "The product is taken inside each sample, between its channels (`bmm`); G compares samples: "
-        "flatten to "
-        "(B, D), then F Fᵀ.",
+        "The product is taken inside each sample, between its channels (`bmm`); G compares samples: flatten "
+        "to (B, D), then F Fᵀ.",
     )
 
 

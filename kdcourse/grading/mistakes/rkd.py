@@ -8,10 +8,7 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor
 
-from kdcourse.grading.formulas import softmax
-from kdcourse.grading.function_task import Wrong
-from kdcourse.grading.mistake_parts import with_parts
-from kdcourse.grading.relation_formulas import (
+from kdcourse.grading.formulas.relations import (
     cosines,
     differences,
     distances,
@@ -21,6 +18,9 @@ from kdcourse.grading.relation_formulas import (
     rkd_distance,
     unit,
 )
+from kdcourse.grading.formulas.responses import softmax
+from kdcourse.grading.function_task import Wrong
+from kdcourse.grading.mistakes.parts import with_parts
 
 COMPARE = [
     Wrong(
@@ -62,26 +62,22 @@ DISTANCE_PARTS = {
         Wrong(
             lambda a, b: (a, b),
             "The distances are not divided by their mean: a student whose embeddings are twice as long "
-            "would be "
-            "punished, though all relations are right.",
+            "would be punished, though all relations are right.",
         ),
         Wrong(
             lambda a, b: (a / a.mean(), b / b.mean()),
-            "The normaliser is the mean over all B·B entries; the zeros of the diagonal make it too "
-            "small. Take "
-            "the mean over the pairs i ≠ j, B(B − 1) of them.",
+            "The normaliser is the mean over all B·B entries; the zeros of the diagonal make it too small. "
+            "Take the mean over the pairs i ≠ j, B(B − 1) of them.",
         ),
         Wrong(
             lambda a, b: (a / a[a > 0].mean(), b / b[b > 0].mean()),
             "The normaliser is the mean over the distances that are greater than 0 (`d[d > 0].mean()`). "
-            "Where "
-            "rows repeat, pairs i ≠ j have the distance 0, and they count in the mean.",
+            "Where rows repeat, pairs i ≠ j have the distance 0, and they count in the mean.",
         ),
         Wrong(
             lambda a, b: (a / pair_mean(a).detach(), b / pair_mean(b)),
             "The normaliser is detached (or computed under `no_grad`). It is part of the graph: a student "
-            "that "
-            "stretches all distances changes it as well.",
+            "that stretches all distances changes it as well.",
         ),
         Wrong(
             lambda a, b: (a / a[a > 0].mean().detach(), b / b[b > 0].mean()),
@@ -126,9 +122,8 @@ DISTANCE_PARTS = {
         ),
         Wrong(
             lambda a, b: (a / (2 * pair_mean(a)), b / (2 * pair_mean(b))),
-            "The normaliser is twice the mean: a sum over all ordered pairs belongs over B(B − 1), not "
-            "over half "
-            "of it.",
+            "The normaliser is twice the mean: a sum over all ordered pairs belongs over B(B − 1), not over "
+            "half of it.",
         ),
         Wrong(
             lambda a, b: (2 * a / pair_mean(a), 2 * b / pair_mean(b)),
@@ -164,8 +159,7 @@ DISTANCE_PARTS = {
         Wrong(
             lambda x: distances(unit(x)),
             "The embeddings are L2-normalised first. They keep their lengths: only the distances are "
-            "divided, by "
-            "their mean.",
+            "divided, by their mean.",
         ),
         Wrong(
             lambda x: 1 - unit(x) @ unit(x).T,
@@ -347,8 +341,7 @@ ANGLE_PARTS = {
         Wrong(
             _triples("all"),
             "The mean is over distinct i, j, k only; the task averages over all B³ entries (where a "
-            "difference "
-            "is zero the cosine is 0, where j = k it is 1, and all of them count).",
+            "difference is zero the cosine is 0, where j = k it is 1, and all of them count).",
         ),
         Wrong(
             _triples("vertex"),
@@ -389,9 +382,8 @@ def angle_mistakes() -> Iterator[Wrong]:
     yield from with_parts(rkd_angle, ANGLE_PARTS)
     yield Wrong(
         lambda s, t: rkd_angle(s, t, _by_fixed_length),
-        "The lengths of the differences are detached; they are part of the graph, which keeps the "
-        "gradient at a right "
-        "angle to each difference.",
+        "The lengths of the differences are detached; they are part of the graph, which keeps the gradient "
+        "at a right angle to each difference.",
     )
     for instead in (1.0, 1e-1, 1e-2):
         yield Wrong(

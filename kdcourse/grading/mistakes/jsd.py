@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor
 
-from kdcourse.grading.formulas import kl, log_softmax, softmax
+from kdcourse.grading.formulas.responses import kl, log_softmax, softmax
 from kdcourse.grading.function_task import Wrong
 
 Middle = Callable[[Tensor, Tensor, float], Tensor]

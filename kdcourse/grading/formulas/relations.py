@@ -8,7 +8,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from kdcourse.grading.formulas import log_softmax
+from kdcourse.grading.formulas.responses import log_softmax
 
 Part = Callable[..., Tensor]
 
