@@ -8,6 +8,7 @@ from kdcourse.models.critic import ScoreMapCritic, SpectralConv2d
 from kdcourse.models.factor import Paraphraser, Translator
 from kdcourse.models.online import MultiBranchNet, ONEGate
 from kdcourse.models.review import KnowledgeReview, ReviewFusion
+from kdcourse.models.sliced import WidthSlicedNet
 from kdcourse.models.small import mlp, small_cnn
 from kdcourse.models.staged import StagedNet, count_parameters
 from kdcourse.models.variance import PrimeAwareHead, VIDHead
@@ -19,6 +20,7 @@ __all__ = [
     "count_parameters",
     "mlp",
     "small_cnn",
+    "WidthSlicedNet",
     # connectors of features
     "conv_regressor",
     "linear_regressor",

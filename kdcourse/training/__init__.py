@@ -4,6 +4,7 @@ survive."""
 from kdcourse.training.batches import Batches
 from kdcourse.training.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
 from kdcourse.training.loop import fit, warmup_cosine
+from kdcourse.training.netaug import calibrate_batchnorm, export_tiny, network_augmentation, sort_hidden
 from kdcourse.training.objectives import distillation, stored_distillation, supervised
 from kdcourse.training.seeds import SeedStack, for_each_seed, seeded
 from kdcourse.training.soft_label_store import SoftLabelError, SoftLabelStore
@@ -18,12 +19,16 @@ __all__ = [
     "SoftLabelStore",
     "Teacher",
     "audit_soft_labels",
+    "calibrate_batchnorm",
     "distillation",
+    "export_tiny",
     "fit",
     "for_each_seed",
     "load_checkpoint",
+    "network_augmentation",
     "save_checkpoint",
     "seeded",
+    "sort_hidden",
     "stored_distillation",
     "supervised",
     "warmup_cosine",

@@ -69,12 +69,12 @@ class SeedStack(nn.Module):
         if skeleton.training != self.training:  # no submodule, so it does not hear of train() and eval()
             skeleton.train(self.training)
         call = partial(_call, skeleton, kwargs)
-        return vmap(call, randomness="different")(self._state(), x)
+        return vmap(call, randomness="different")(self.tensors(), x)
 
     def member(self, index: int) -> nn.Module:
         """A copy of net `index` as an ordinary module."""
         net = copy.deepcopy(self._skeleton[0]).train(self.training)
-        for name, stacked in self._state().items():
+        for name, stacked in self.tensors().items():
             module, _, leaf = name.rpartition(".")
             value = stacked.detach()[index].clone()
             if isinstance(stacked, nn.Parameter):
@@ -82,7 +82,8 @@ class SeedStack(nn.Module):
             setattr(net.get_submodule(module), leaf, value)
         return net
 
-    def _state(self) -> dict[str, Tensor]:
+    def tensors(self) -> dict[str, Tensor]:
+        """Parameters and buffers of all copies by the names they have in one, with the leading S."""
         parameters = {_dotted(k): v for k, v in self._stacked_parameters.items()}
         return parameters | {_dotted(k): v for k, v in self._stacked_buffers.named_buffers()}
 

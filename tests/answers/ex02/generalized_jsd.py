@@ -113,9 +113,10 @@ def generalized_jsd(s, t, beta):
     if beta == 1:
         return kl(ls, lt)
     m = (beta * lt.exp() + (1 - beta) * ls.exp()).clamp(min=1e-30).log()
-    return beta * (lt.exp() * (lt.clamp(min=-60) - m)).sum(1).mean() + (1 - beta) * (
-        ls.exp() * (ls.clamp(min=-60) - m)
-    ).sum(1).mean()
+    return (
+        beta * (lt.exp() * (lt.clamp(min=-60) - m)).sum(1).mean()
+        + (1 - beta) * (ls.exp() * (ls.clamp(min=-60) - m)).sum(1).mean()
+    )
 
 
 # %% right: a module, KLDivLoss, batch mean by hand

@@ -14,7 +14,9 @@ def pearson_distance(student, teacher):
 
 # %% right: cosine similarity of centred rows, as in the authors' code
 def pearson_distance(y_s, y_t, eps=1e-8):
-    return 1 - F.cosine_similarity(y_s - y_s.mean(1).unsqueeze(1), y_t - y_t.mean(1).unsqueeze(1), dim=1, eps=eps)
+    return 1 - F.cosine_similarity(
+        y_s - y_s.mean(1).unsqueeze(1), y_t - y_t.mean(1).unsqueeze(1), dim=1, eps=eps
+    )
 
 
 # %% right: covariance and variances
@@ -36,7 +38,7 @@ def pearson_distance(s, t):
 # %% right: constant rows apart
 def pearson_distance(s, t):
     s, t = s - s.mean(1, keepdim=True), t - t.mean(1, keepdim=True)
-    size = (s.square().sum(1) * t.square().sum(1))
+    size = s.square().sum(1) * t.square().sum(1)
     constant = size < 1e-16
     return 1 - (s * t).sum(1) / torch.where(constant, torch.ones_like(size), size).sqrt()
 

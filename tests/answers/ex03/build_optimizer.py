@@ -137,7 +137,9 @@ def build_optimizer(student, regressor, teacher, lr):
 
 # %% wrong: student forgotten -> only the regressor would learn
 def build_optimizer(student, regressor, teacher, lr):
-    return SGD(regressor.parameters(), lr=lr) if list(regressor.parameters()) else SGD(student.parameters(), lr)
+    return (
+        SGD(regressor.parameters(), lr=lr) if list(regressor.parameters()) else SGD(student.parameters(), lr)
+    )
 
 
 # %% wrong: teacher as well -> parameters of the teacher

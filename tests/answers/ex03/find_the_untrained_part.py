@@ -55,7 +55,11 @@ def find_the_untrained_part(models, opt):
 # %% wrong: parameters without a part are missed -> has nothing to learn
 def find_the_untrained_part(parts, optimizer):
     held = held_by(optimizer)
-    return [n for n, m in parts.items() if not any(p.requires_grad is False or id(p) in held for p in m.parameters())]
+    return [
+        n
+        for n, m in parts.items()
+        if not any(p.requires_grad is False or id(p) in held for p in m.parameters())
+    ]
 
 
 # %% wrong: frozen parts are listed -> was frozen on purpose
@@ -103,7 +107,9 @@ def find_the_untrained_part(parts, optimizer):
 # %% wrong: by shape -> 'head' is missing from your list
 def find_the_untrained_part(parts, optimizer):
     held = {p.shape for group in optimizer.param_groups for p in group["params"]}
-    return [n for n, m in parts.items() if any(p.requires_grad and p.shape not in held for p in m.parameters())]
+    return [
+        n for n, m in parts.items() if any(p.requires_grad and p.shape not in held for p in m.parameters())
+    ]
 
 
 # %% wrong: by counting -> is listed and should not be
@@ -127,7 +133,10 @@ def find_the_untrained_part(parts, optimizer):
 def find_the_untrained_part(parts, optimizer):
     held = held_by(optimizer)
     return [
-        f"{n}.{k}" for n, m in parts.items() for k, p in m.named_parameters() if p.requires_grad and id(p) not in held
+        f"{n}.{k}"
+        for n, m in parts.items()
+        for k, p in m.named_parameters()
+        if p.requires_grad and id(p) not in held
     ]
 
 

@@ -59,7 +59,9 @@ def vid_loss(mean, teacher, rho, eps):
 # %% right: a normal distribution, without the constant
 def vid_loss(mean, teacher, rho, eps):
     sigma = maps(F.softplus(rho) + eps).sqrt()
-    return -torch.distributions.Normal(mean, sigma).log_prob(teacher.detach()).mean() - 0.5 * math.log(2 * math.pi)
+    return -torch.distributions.Normal(mean, sigma).log_prob(teacher.detach()).mean() - 0.5 * math.log(
+        2 * math.pi
+    )
 
 
 # %% right: channels last

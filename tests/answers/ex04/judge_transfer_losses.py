@@ -130,7 +130,9 @@ def judge_transfer_losses(loss):
 def judge_transfer_losses(loss):
     s, t = features()
     channels = s * torch.tensor([0.2, 1.0, 5.0])[:, None, None]
-    return not_zero_at_agreement(loss) or differ(loss(channels, t), loss(s, t)) or sees_copies_of_channels(loss)
+    return (
+        not_zero_at_agreement(loss) or differ(loss(channels, t), loss(s, t)) or sees_copies_of_channels(loss)
+    )
 
 
 # %% wrong: never below zero -> does not convict suspect_two
@@ -149,7 +151,11 @@ def judge_transfer_losses(loss):
     _, t = features()
     s, u = features()
     stronger = s * torch.tensor([0.2, 1.0, 3.0, 10.0])[:, None, None, None]
-    return differ(loss(t, t), 0, 0.1) or differ(loss(stronger, u), loss(s, u), 0.1) or sees_copies_of_channels(loss)
+    return (
+        differ(loss(t, t), 0, 0.1)
+        or differ(loss(stronger, u), loss(s, u), 0.1)
+        or sees_copies_of_channels(loss)
+    )
 
 
 # %% wrong: the loss must not change when the images change places -> accuses
@@ -160,12 +166,16 @@ def judge_transfer_losses(loss):
 
 # %% wrong: verdicts reversed -> accuses suspect_three
 def judge_transfer_losses(loss):
-    return not (not_zero_at_agreement(loss) or sees_the_strength_of_an_image(loss) or sees_copies_of_channels(loss))
+    return not (
+        not_zero_at_agreement(loss) or sees_the_strength_of_an_image(loss) or sees_copies_of_channels(loss)
+    )
 
 
 # %% wrong: all laws must be broken -> does not convict suspect_one
 def judge_transfer_losses(loss):
-    return not_zero_at_agreement(loss) and sees_the_strength_of_an_image(loss) and sees_copies_of_channels(loss)
+    return (
+        not_zero_at_agreement(loss) and sees_the_strength_of_an_image(loss) and sees_copies_of_channels(loss)
+    )
 
 
 # %% wrong: compared with attention transfer only -> accuses suspect_three
