@@ -5,12 +5,14 @@ from kdcourse.models.cifar_resnet import cifar_resnet
 from kdcourse.models.connectors import conv_regressor, linear_regressor, projector
 from kdcourse.models.contrastive import ContrastiveMemory, InBatchContrast, noise_contrastive_loss
 from kdcourse.models.critic import ScoreMapCritic, SpectralConv2d
+from kdcourse.models.efficient_vit import CascadedGroupAttention, EfficientViTBlock, efficient_vit
 from kdcourse.models.factor import Paraphraser, Translator
 from kdcourse.models.online import MultiBranchNet, ONEGate
 from kdcourse.models.review import KnowledgeReview, ReviewFusion
 from kdcourse.models.sliced import WidthSlicedNet
 from kdcourse.models.small import mlp, small_cnn
 from kdcourse.models.staged import StagedNet, count_parameters
+from kdcourse.models.tiny_vit import MBConv, PositionEmbedding, TinyViTBlock, WindowAttention, tiny_vit
 from kdcourse.models.variance import PrimeAwareHead, VIDHead
 
 __all__ = [
@@ -21,6 +23,15 @@ __all__ = [
     "mlp",
     "small_cnn",
     "WidthSlicedNet",
+    # small vision Transformers
+    "tiny_vit",
+    "MBConv",
+    "WindowAttention",
+    "TinyViTBlock",
+    "PositionEmbedding",
+    "efficient_vit",
+    "CascadedGroupAttention",
+    "EfficientViTBlock",
     # connectors of features
     "conv_regressor",
     "linear_regressor",
