@@ -24,6 +24,7 @@ _ID = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _RANDOM_ID = re.compile(r"[0-9a-f]{8}|[0-9a-f]{8}-[0-9a-f]{4}-.*|[0-9a-f]{32}")
 _PROGRESS = re.compile(r"\d+%\|.*\||\d(it|s)/(s|it)\b|\r(?!\n)")
 _ADDRESS = re.compile(r"\bat 0x[0-9a-fA-F]{6,}")
+_LINK = re.compile(r"\]\((?!\w+:)([^)#\s]+)")  # to a file of the course
 _BARE_PICTURE = re.compile(r"!\[\s*\]\(|<img(?![^>]*\balt=\"[^\"]+\")")
 _TASKS = re.compile(r"\(tasks? (`\w+`(?:(?:, and |, | and )`\w+`)*)\)")
 _OBJECTIVES = "**After this lecture you can**"
@@ -187,6 +188,13 @@ def lint_any(book: NotebookNode) -> Iterator[Problem]:
         yield "", "widget state is stored", "Run `make notebooks`"
 
 
+def lint_links(book: NotebookNode, folder: Path) -> Iterator[Problem]:
+    for cell in book.cells:
+        for target in _LINK.findall(cell.source) if cell.cell_type == "markdown" else ():
+            if not (folder / target).exists():
+                yield cell.id, f"a link leads to {target}, which is not there", "Correct it, or only name it"
+
+
 def lint_file(path: Path, root: Path) -> list[Finding]:
     """All findings of one notebook, judged by the folder it lies in."""
     name = path.relative_to(root).as_posix()
@@ -201,7 +209,7 @@ def lint_file(path: Path, root: Path) -> list[Finding]:
     if twice:
         return [Finding(name, cell, "this id is used twice", "Give each cell its own") for cell in twice]
     book = notebooks.read(path)
-    problems = [*lint_any(book)]
+    problems = [*lint_any(book), *lint_links(book, path.parent)]
     if len(raw.encode()) > MAX_BYTES:
         problems.append(
             ("", f"the file has {len(raw.encode()) / 1e6:.1f} MB, more than 1 MB", "Make figures smaller")

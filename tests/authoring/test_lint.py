@@ -105,6 +105,7 @@ IN_LECTURES = [
     ),
     (source("header", "None.", "![](a.png)"), "header: a picture has no alternative text"),
     (source("header", "None.", '<img src="a.png">'), "header: a picture has no alternative text"),
+    (source("header", "None.", "[a](no.ipynb#x)"), "header: a link leads to no.ipynb, which is not there"),
     (lambda b, c: c["where-am-i"].update(execution_count=7), "where-am-i: the cells were not executed"),
     (lambda b, c: c["where-am-i"].update(execution_count=None), "where-am-i: the cells were not executed"),
     (lambda b, c: c["where-am-i"].update(source=[]), "where-am-i: the cell is empty"),
@@ -144,6 +145,12 @@ def test_a_broken_rule_is_found(clean, name, change, expected, capsys):
     assert any(line.startswith(name) and expected in line for line in found), found
     assert lint.main(["--root", str(clean), str(clean / name)]) == 1
     assert expected in capsys.readouterr().err
+
+
+def test_links_that_lead_somewhere(clean):
+    text = "[a](92_small.ipynb#x), [b](https://example.org/x), [c](../exercises/ex92_small/ex92_small.ipynb)"
+    edit(clean, LECTURE, source("header", "None.", text))
+    assert not findings(clean, LECTURE)
 
 
 def test_stderr_in_a_solution_is_found(clean):
