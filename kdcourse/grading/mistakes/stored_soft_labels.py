@@ -187,6 +187,11 @@ def label(v: Tensor, i: Tensor, C: int) -> Tensor:
     return put(v, i, C, rest(v) / others if others else 0.0)
 
 
+def over(mass: Tensor | float, classes: int) -> Tensor | float:
+    """Shared by that many classes; those who forget that there may be none get infinity."""
+    return mass / classes if classes else mass * float("inf")
+
+
 def _flipped(part: Tensor) -> Tensor:
     return part.flip(1)
 
@@ -290,7 +295,7 @@ LABELS = [
         "The other classes get 1/C, whatever is missing; they share 1 − Σ values.",
     ),
     Wrong(
-        lambda v, i, C: put(v, i, C, 1 / (C - v.shape[1])),
+        lambda v, i, C: put(v, i, C, over(1.0, C - v.shape[1])),
         "The other classes share 1; they are to share what is missing, 1 − Σ values.",
     ),
     Wrong(
