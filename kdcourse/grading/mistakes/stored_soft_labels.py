@@ -49,7 +49,7 @@ def topk_mistakes() -> Iterator[Wrong]:
 
     k_only = (
         "The values of each row sum to 1: they are normalised over the k classes alone. Take the softmax over "
-        "all C classes first, then cut, and do not renormalise: the missing mass tells how sure the teacher is."
+        "all C classes, then cut, and do not renormalise: the missing mass tells how unsure the teacher is."
     )
     yield values(lambda v, p, top, T: v / v.sum(1, keepdim=True), k_only)
     yield values(lambda v, p, top, T: softmax(top), k_only + " And the temperature is not used.")
@@ -95,8 +95,8 @@ def topk_mistakes() -> Iterator[Wrong]:
     )
     for kind in (torch.float16, torch.bfloat16):
         half = (
-            f"The values are rounded to {str(kind).removeprefix('torch.')}. That is a fair way to save space in "
-            "a store, but this function returns what it computed; rounding is the writer's decision."
+            f"The values are rounded to {str(kind).removeprefix('torch.')}. That is a fair way to save space "
+            "in a store, but this function returns what it computed; rounding is the writer's decision."
         )
         yield values(lambda v, p, top, T, kind=kind: v.to(kind).double(), half)
     yield values(
@@ -104,9 +104,7 @@ def topk_mistakes() -> Iterator[Wrong]:
         "The values are rounded to 8 bits; return the probabilities.",
     )
     yield values(lambda v, p, top, T: v.round(decimals=2), "The values are rounded; return them as they are.")
-    yield values(
-        lambda v, p, top, T: v.round(decimals=3), "The values are rounded; return them as they are."
-    )
+    yield values(lambda v, p, top, T: v.round(decimals=3), "The values are rounded; return them as they are.")
     yield values(
         lambda v, p, top, T: v / v[:, :1],
         "The values are divided by the largest of their row; store the probabilities themselves.",
@@ -120,6 +118,7 @@ def topk_mistakes() -> Iterator[Wrong]:
     yield values(lambda v, p, top, T: torch.ones_like(v), "All values are 1: that marks the classes only.")
     yield values(lambda v, p, top, T: p[:, : v.shape[1]], "The values are those of the first k classes.")
     yield values(lambda v, p, top, T: v.flip(1), "Values and indices run in opposite orders.")
+
     def smallest(z: Tensor, k: int, T: float) -> tuple[Tensor, Tensor]:
         values, indices = softmax(z / T).sort(1)
         return values[:, :k], indices[:, :k]
@@ -146,8 +145,8 @@ def topk_mistakes() -> Iterator[Wrong]:
         lambda i, p: i.sort(1).values, "The indices are sorted, and no longer belong to their values."
     )
     ranks = (
-        "These indices are positions in a sorted or cut list, not classes. Keep what `topk` or `argsort` gives "
-        "for the full row."
+        "These indices are positions in a sorted or cut list, not classes. Keep what `topk` or `argsort` "
+        "gives for the full row."
     )
     yield indices(lambda i, p: torch.arange(i.shape[1]).expand_as(i), ranks)
     yield indices(lambda i, p: p.argsort(1, descending=True).argsort(1)[:, : i.shape[1]], ranks)
@@ -161,6 +160,12 @@ def topk_mistakes() -> Iterator[Wrong]:
         "The indices point into the flattened batch; they are to be classes, 0 .. C − 1.",
     )
     yield indices(lambda i, p: i[:1].expand_as(i), "Every row has the classes of the first.")
+
+    def of_size(z: Tensor, k: int, T: float) -> tuple[Tensor, Tensor]:
+        i = largest(z.abs(), k)[1]
+        return softmax(z / T).gather(1, i), i
+
+    yield Wrong(of_size, "The classes are chosen by the size of the logits without their sign.")
 
     def shared(z: Tensor, k: int, T: float) -> tuple[Tensor, Tensor]:
         p = softmax(z / T)
@@ -228,23 +233,21 @@ ZERO_STORED = (
     "classes by their indices."
 )
 _NORMALISED = (
-    "The rows are normalised at the end: that changes the stored values. They stay as they are; with the rest "
-    "over C − k classes the sum is 1 by itself."
+    "The rows are normalised at the end: that changes the stored values. They stay as they are; with the "
+    "rest over C − k classes the sum is 1 by itself."
 )
-_TO_K = (
-    "The missing mass goes to stored classes. It belongs to those that are not stored, in equal parts."
-)
+_TO_K = "The missing mass goes to stored classes. It belongs to those that are not stored, in equal parts."
 
 LABELS = [
     Wrong(
         lambda v, i, C: put(v, i, C, 0.0),
-        "The missing mass 1 − Σ values is not spread: the classes that are not stored have 0, and the rows do "
-        "not sum to 1.",
+        "The missing mass 1 − Σ values is not spread: the classes that are not stored have 0, and the rows "
+        "do not sum to 1.",
     ),
     Wrong(
         lambda v, i, C: put(v / v.sum(1, keepdim=True), i, C, 0.0),
-        "The k values are renormalised to sum to 1, and the others get nothing. Leave the values and spread the "
-        "missing mass over the other classes.",
+        "The k values are renormalised to sum to 1, and the others get nothing. Leave the values and spread "
+        "the missing mass over the other classes.",
     ),
     Wrong(
         lambda v, i, C: put(v.softmax(1), i, C, 0.0),
@@ -312,7 +315,7 @@ LABELS = [
     ),
     Wrong(
         lambda v, i, C: put(v, i, C, (1 - v.sum()) / (C - v.shape[1])),
-        "The values are summed over the whole batch; each row misses its own mass (`sum(dim=1, keepdim=True)`).",
+        "The values are summed over the whole batch; each row has its own sum (`sum(dim=1, keepdim=True)`).",
     ),
     Wrong(
         lambda v, i, C: put(v, i, C, rest(v).mean() / (C - v.shape[1])),
@@ -365,9 +368,7 @@ LABELS = [
     ),
     Wrong(lambda v, i, C: label(_flipped(v), i, C), "Values and indices run in opposite orders."),
     Wrong(lambda v, i, C: label(v, i[:1].expand_as(i), C), "Every row uses the indices of the first."),
-    Wrong(
-        lambda v, i, C: label(v[:1].expand_as(v), i, C), "Every row uses the values of the first."
-    ),
+    Wrong(lambda v, i, C: label(v[:1].expand_as(v), i, C), "Every row uses the values of the first."),
     Wrong(lambda v, i, C: label(v.flip(0), i, C), "The values belong to other rows than the indices."),
     Wrong(
         _every_row,
@@ -473,8 +474,8 @@ REDUCTIONS = [
         lambda p, q: -((p * q).sum(1).mean() - (p * p.clamp(min=1e-300).log()).sum(1).mean()) / p.shape[1],
         "`kl_div(reduction='mean')` divides by B·C and subtracts the label's entropy; neither belongs here.",
     ),
-    Wrong(lambda p, q: -(p * q).sum(1).amax(), "This is the largest loss of the batch; take the mean."),
-    Wrong(lambda p, q: -(p * q).sum(1).median(), "This is the median over the batch; take the mean."),
+    Wrong(lambda p, q: (-(p * q).sum(1)).amax(), "This is the largest loss of the batch; take the mean."),
+    Wrong(lambda p, q: (-(p * q).sum(1)).median(), "This is the median over the batch; take the mean."),
     Wrong(lambda p, q: -(p * q).amin(1).mean(), "Sum over the classes; this is one of them alone."),
     Wrong(
         lambda p, q: -(q.exp() * p.clamp(min=1e-300).log()).sum(1).mean(),
@@ -532,6 +533,11 @@ def soft_cross_entropy_mistakes() -> Iterator[Wrong]:
                 ),
                 cap,
             )
+    for bound in (10, 20, 30, 50, 80, 100):
+        yield Wrong(
+            lambda s, v, i, bound=bound: sparse_loss(s.clamp(-bound, bound), v, i),
+            "The logits are clipped: value and gradient are wrong beyond. `log_softmax` needs no clipping.",
+        )
     lumped = (
         "The classes that are not stored are treated as one, with the logarithm of their summed probability. "
         "Each of them has its own share of the missing mass and its own logarithm."
@@ -565,14 +571,18 @@ def soft_cross_entropy_mistakes() -> Iterator[Wrong]:
     yield Wrong(lambda s, v, i: _binary(s, v, i).sum(1).mean(), binary)
     # The value is right, the gradient is not.
     yield Wrong(
-        lambda s, v, i: sparse_loss(s, v, i, label=LABELS[0].function)
-        + (sparse_loss(s, v, i) - sparse_loss(s, v, i, label=LABELS[0].function)).detach(),
+        lambda s, v, i: (
+            sparse_loss(s, v, i, label=LABELS[0].function)
+            + (sparse_loss(s, v, i) - sparse_loss(s, v, i, label=LABELS[0].function)).detach()
+        ),
         "No gradient comes from the classes that are not stored: their term is detached.",
     )
     yield Wrong(
-        lambda s, v, i: sparse_loss(s, v, i)
-        - sparse_loss(s, v, i, label=LABELS[0].function)
-        + sparse_loss(s, v, i, label=LABELS[0].function).detach(),
+        lambda s, v, i: (
+            sparse_loss(s, v, i)
+            - sparse_loss(s, v, i, label=LABELS[0].function)
+            + sparse_loss(s, v, i, label=LABELS[0].function).detach()
+        ),
         "No gradient comes from the stored classes: their term is detached.",
     )
 
@@ -587,24 +597,22 @@ def soft_cross_entropy_mistakes() -> Iterator[Wrong]:
 # --- reading ---
 
 BY_STEP = (
-    "The rows are taken by the number of the batch. That fits only a loader that never shuffles: with shuffling "
-    "each image gets another image's teacher. Take the rows that `sample_ids` names."
+    "The rows are taken by the number of the batch. That fits only a loader that never shuffles: with "
+    "shuffling each image gets another image's teacher. Take the rows that `sample_ids` names."
 )
 
 
 def reading_mistakes() -> Iterator[Wrong]:
     def rows(which: Callable[..., Tensor], sentence: str) -> Wrong:
         """`which` makes the row numbers of (ids, step, B, N)."""
-        return Wrong(
-            lambda store, ids, step: store[which(ids.long(), step, len(ids), len(store))], sentence
-        )
+        return Wrong(lambda store, ids, step: store[which(ids.long(), step, len(ids), len(store))], sentence)
 
     def block(start: int, B: int) -> Tensor:
         return start + torch.arange(B)
 
     by_position = (
-        "The first B rows are returned: a sample's position in the batch is not its number in the dataset. Take "
-        "the rows that `sample_ids` names."
+        "The first B rows are returned: a sample's position in the batch is not its number in the dataset. "
+        "Take the rows that `sample_ids` names."
     )
     yield rows(lambda ids, step, B, N: block(0, B), by_position)
     yield rows(lambda ids, step, B, N: block(step * B, B), BY_STEP)
@@ -644,7 +652,9 @@ def reading_mistakes() -> Iterator[Wrong]:
         lambda ids, step, B, N: ids % B,
         "The ids are taken modulo the size of the batch; the store has all N samples.",
     )
-    yield rows(lambda ids, step, B, N: ids - ids.min(), "The smallest id is subtracted; the store begins at 0.")
+    yield rows(
+        lambda ids, step, B, N: ids - ids.min(), "The smallest id is subtracted; the store begins at 0."
+    )
     yield rows(lambda ids, step, B, N: (ids + 1) % N, "The ids are shifted by one; the store begins at 0.")
     yield rows(lambda ids, step, B, N: (ids - 1) % N, "The ids are shifted by one; the store begins at 0.")
     yield rows(lambda ids, step, B, N: N - 1 - ids, "The store is read backwards.")

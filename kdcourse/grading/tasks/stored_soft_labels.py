@@ -77,7 +77,9 @@ def pair_of(result: object, B: int, C: int, k: int) -> tuple[Tensor, Tensor]:
     if isinstance(result, Tensor):
         advice = "Return both tensors: `return values, indices`."
         if result.is_floating_point() and result.shape == (B, C):
-            advice = "A full row holds no less than the logits did; keep k values and their classes. " + advice
+            advice = (
+                "A full row holds no less than the logits did; keep k values and their classes. " + advice
+            )
         elif result.is_floating_point() and result.ndim == 3:
             advice = "In one tensor the indices become floating-point numbers. " + advice
         raise Rejected(f"Your function returns one tensor; expected is {PAIR}.", diagnosis=advice)
@@ -106,7 +108,9 @@ def pair_of(result: object, B: int, C: int, k: int) -> tuple[Tensor, Tensor]:
             diagnosis="A tensor of classes must be an integer tensor, or `gather` and `scatter` refuse it.",
         )
     if torch.iinfo(indices.dtype).max < C - 1:
-        raise Rejected(f"Your indices have the type {indices.dtype}; there are {C} classes.", diagnosis=EIGHT_BITS)
+        raise Rejected(
+            f"Your indices have the type {indices.dtype}; there are {C} classes.", diagnosis=EIGHT_BITS
+        )
     for name, part in zip(("values", "indices"), result, strict=True):
         if part.shape != (B, k):
             raise Rejected(
@@ -123,8 +127,8 @@ def pair_of(result: object, B: int, C: int, k: int) -> tuple[Tensor, Tensor]:
     if bool((ordered[:, 1:] == ordered[:, :-1]).any()):
         raise Rejected(
             "In a row of your indices a class occurs twice.",
-            diagnosis="Finding a class again by its probability (`p == value`) fails where two are equal; keep "
-            "the indices that `topk` or the sort gives.",
+            diagnosis="Finding a class again by its probability (`p == value`) fails where two are equal; "
+            "keep the indices that `topk` or the sort gives.",
         )
     return values, indices
 
@@ -365,7 +369,7 @@ def loss_cases() -> list[Case]:
         shows("With logits of size 1e4", v, i, 5, 32, scale=BIG, rtol=1e-3, model_output=True),
         shows("With logits of size 1e4", v, i, 5, 33, scale=-BIG, rtol=1e-3, dtype=torch.float64),
         shows("With logits of size 1e4, at the wrong class", v, i, 5, student=far, rtol=1e-3),
-        shows("With logits of size 1e4 and k = C, where every class is stored", *full, 6, 34, scale=BIG, rtol=1e-3),
+        shows("With logits of size 1e4 and k = C, all classes stored", *full, 6, 34, scale=BIG, rtol=1e-3),
         shows("When called a second time with the same inputs", *label_cases()[0][1:], model_output=True),
     ]  # fmt: skip
 
@@ -418,7 +422,7 @@ def open_reading_cases() -> list[Case]:
 def why_rows(args: tuple) -> dict[tuple, str]:
     (N, C), B = args[0].shape, len(args[1])
     fewer = (
-        "Rows are missing. Each sample of the batch has a row, also if it occurs twice, and `step` plays no part."
+        "Rows are missing. Each sample of the batch has a row, also if it occurs twice; `step` plays no part."
     )
     more = "There are more rows than samples: return one for each of `sample_ids`, however many they are."
     return {
@@ -429,7 +433,10 @@ def why_rows(args: tuple) -> dict[tuple, str]:
         (1, B, C): "There is an axis too many: `store[sample_ids]` needs no brackets around the ids.",
         (C, B): "The two axes are exchanged: a row for each sample.",
         (B,): "This is one number a sample; return its whole row.",
-        (B, 1): "`gather` picks single numbers; `index_select(0, sample_ids)` or `store[sample_ids]` picks rows.",
+        (
+            B,
+            1,
+        ): "`gather` picks single numbers; `index_select(0, sample_ids)` or `store[sample_ids]` picks rows.",
         (B, B): "`sample_ids` name rows of the store; here they pick columns.",
         (N, B): "`sample_ids` name rows of the store; here they pick columns.",
     }
@@ -461,13 +468,15 @@ class Reading(FunctionTask):
         if not np.isfinite(near).all() or near.min(1).max() > 1e-5:
             return None
         found = near.argmin(1).tolist()
+        if found == ids:
+            return "The rows are the right ones, but slightly changed; return them as they are stored."
         if sorted(found) == sorted(ids):
-            return "The rows are the right ones in another order: row b of the result is that of `sample_ids[b]`."
+            return "The rows are the right ones in another order: row b belongs to `sample_ids[b]`."
         b = next(b for b in range(len(ids)) if found[b] != ids[b])
         return (
             f"These are rows of the store, but of other samples: row {b} is that of sample {found[b]}, while "
-            f"sample_ids[{b}] is {ids[b]}. Take the rows that `sample_ids` names; nothing else tells who is in "
-            "a shuffled batch."
+            f"sample_ids[{b}] is {ids[b]}. Take the rows that `sample_ids` names; nothing else tells who is "
+            "in a shuffled batch."
         )
 
 
@@ -476,8 +485,8 @@ EARLIER = (
     "call. With shuffling the same step has other samples in each epoch; go by `sample_ids`."
 )
 BEYOND = (
-    "A row beyond the store is asked for. `sample_ids` are numbers of rows already, 0 .. N − 1; nothing is to be "
-    "added to them, and `step` plays no part."
+    "A row beyond the store is asked for. `sample_ids` are numbers of rows already, 0 .. N − 1; nothing is "
+    "to be added to them, and `step` plays no part."
 )
 
 

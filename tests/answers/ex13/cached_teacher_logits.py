@@ -254,6 +254,17 @@ def cached_teacher_logits(store, sample_ids, step):
     return store[sample_ids[order]][order]
 
 
+# %% wrong: rolled by the step -> in another order
+def cached_teacher_logits(store, sample_ids, step):
+    return store[sample_ids].roll(step, 0)
+
+
+# %% wrong: shuffled after reading -> in another order
+def cached_teacher_logits(store, sample_ids, step):
+    rows = store[sample_ids]
+    return rows[torch.randperm(len(rows), generator=torch.Generator().manual_seed(step))]
+
+
 # %% wrong: modulo the batch -> modulo the size of the batch
 def cached_teacher_logits(store, sample_ids, step):
     return store[sample_ids % len(sample_ids)]

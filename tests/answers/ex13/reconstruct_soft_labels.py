@@ -276,7 +276,9 @@ def reconstruct_soft_labels(values, indices, num_classes):
 
 # %% wrong: sum over the batch -> summed over the whole batch
 def reconstruct_soft_labels(values, indices, num_classes):
-    p = torch.full((len(values), num_classes), float(1 - values.sum()) / max(num_classes - values.shape[1], 1))
+    p = torch.full(
+        (len(values), num_classes), float(1 - values.sum()) / max(num_classes - values.shape[1], 1)
+    )
     return p.to(values.dtype).scatter(1, indices, values)
 
 

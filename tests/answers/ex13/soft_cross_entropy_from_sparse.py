@@ -395,7 +395,7 @@ def soft_cross_entropy_from_sparse(student_logits, values, indices):
     return (log_z - (p * student_logits).sum(1)).mean()
 
 
-# %% wrong: clipped logits -> With logits of size 50
+# %% wrong: clipped logits -> The logits are clipped
 def soft_cross_entropy_from_sparse(student_logits, values, indices):
     p = dense(values, indices, student_logits.shape[1])
     return F.cross_entropy(student_logits.clamp(-30, 30), p)

@@ -533,6 +533,33 @@ def sparse_topk_soft_labels(logits, k, T):
     return (e / e.sum(1, keepdim=True)).topk(k, 1)
 
 
+# %% wrong: one maximum for the whole batch -> not finite
+def sparse_topk_soft_labels(logits, k, T):
+    z = logits / T
+    e = torch.exp(z - z.max())
+    return (e / e.sum(1, keepdim=True)).topk(k, 1)
+
+
+# %% wrong: one maximum for the whole batch, the sum clamped -> With logits of size 1e4
+def sparse_topk_soft_labels(logits, k, T):
+    z = logits / T
+    e = torch.exp(z - z.max())
+    return (e / e.sum(1, keepdim=True).clamp(min=1e-30)).topk(k, 1)
+
+
+# %% wrong: chosen by absolute value -> without their sign
+def sparse_topk_soft_labels(logits, k, T):
+    i = logits.abs().topk(k, 1).indices
+    return torch.softmax(logits / T, 1).gather(1, i), i
+
+
+# %% wrong: clipped logits -> The indices are right, the values are not
+def sparse_topk_soft_labels(logits, k, T):
+    p = torch.softmax(logits.clamp(-50, 50) / T, 1)
+    i = logits.topk(k, 1).indices
+    return p.gather(1, i), i
+
+
 # %% wrong: exponentials alone -> divide by the sum over all C classes
 def sparse_topk_soft_labels(logits, k, T):
     return torch.exp(logits / T).topk(k, 1)
