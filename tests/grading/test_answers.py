@@ -43,7 +43,9 @@ def test_names_of_answers_are_unique(path):
 LARGE = (
     "kd_loss kd_train_step ensemble_soft_targets generalized_jsd hint_loss build_optimizer vid_loss "
     "attention_map at_loss nst_mmd_loss fsp_matrix rkd_distance_loss rkd_angle_loss "
-    "similarity_preserving_loss infonce_distillation_loss"
+    "similarity_preserving_loss infonce_distillation_loss sparse_topk_soft_labels reconstruct_soft_labels "
+    "soft_cross_entropy_from_sparse cached_teacher_logits self_distillation_loss dml_losses "
+    "netaug_total_loss calibrate_batchnorm"
 )
 
 

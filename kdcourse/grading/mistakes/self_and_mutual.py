@@ -88,6 +88,11 @@ SUMS = [
         "at the deepest.",
     ),
     Wrong(
+        lambda h, s, a: (1 - a) * sum(h) / len(h) + a * sum(s) / len(s),
+        "The cross-entropies are averaged over the exits and the soft terms over the shallow ones; add them "
+        "up, with weight 1 at the deepest exit's cross-entropy.",
+    ),
+    Wrong(
         lambda h, s, a: h[-1] + (added_up(h, s, a) - h[-1]) / len(s),
         "The shallow exits are averaged; the convention here is the sum over the exits.",
     ),
@@ -185,11 +190,28 @@ SUMS = [
         lambda h, s, a: h[-1] + (sum(h[:-1]) + sum(s)) / 2,
         "The shallow exits' terms have the weight 1/2, whatever alpha is.",
     ),
-    Wrong(
-        lambda h, s, a: h[-1] + (1 - a) * sum(h[:-1]) - a * sum(s), "The soft terms have the wrong sign."
-    ),
+    Wrong(lambda h, s, a: h[-1] + (1 - a) * sum(h[:-1]) - a * sum(s), "The soft terms have the wrong sign."),
 ]
 
+
+def _again_and_again(hard: list[Tensor], soft: list[Tensor], alpha: float) -> Tensor:
+    total = hard[-1]
+    for h, s in zip(hard[:-1], soft, strict=True):
+        total = (1 - alpha) * (total + h) + alpha * s
+    return total
+
+
+SUMS.append(
+    Wrong(
+        _again_and_again,
+        "The loop weights the sum so far with 1 − alpha, again in each turn; weight each exit's own "
+        "cross-entropy only.",
+    )
+)
+TWICE = Wrong(
+    lambda s, t, T: T * T * kl(log_softmax(softmax(t.detach()) / T), log_softmax(s / T)).mean(),
+    "The deepest exit's softmax is taken twice; take it once, of its logits divided by T.",
+)
 TEACHERS = [
     Wrong(
         lambda z, e: z[e + 1],
@@ -214,7 +236,7 @@ def _all_pairs(z: Tensor, y: Tensor, T: float, alpha: float) -> Tensor:
 
 
 def self_distillation_mistakes() -> Iterator[Wrong]:
-    soft, hard = _told(SOFT, WHO), _told(HARD, WHO)
+    soft, hard = [*_told(SOFT, WHO), TWICE], _told(HARD, WHO)
     parts = {"add": SUMS, "teach": TEACHERS, "soft": soft, "hard": hard}
     yield Wrong(
         partial(self_distillation, soft=live_soft_part),
@@ -289,7 +311,9 @@ def mutual(a: Tensor, b: Tensor, y: Tensor, **parts: Callable) -> Tensor:
 BALANCE = [
     Wrong(lambda soft, hard: hard, "The divergences are missing: this is each net's cross-entropy alone."),
     Wrong(lambda soft, hard: soft, "The cross-entropies with the labels are missing."),
-    Wrong(lambda soft, hard: (soft + hard) / 2, "Both terms have the weight 1/2; here each has the weight 1."),
+    Wrong(
+        lambda soft, hard: (soft + hard) / 2, "Both terms have the weight 1/2; here each has the weight 1."
+    ),
     Wrong(lambda soft, hard: hard + soft / 2, "The divergence has the weight 1/2; here it has the weight 1."),
     Wrong(lambda soft, hard: hard / 2 + soft, "The cross-entropy has the weight 1/2; its weight is 1."),
     Wrong(lambda soft, hard: hard + 2 * soft, "The divergence is counted twice."),
@@ -363,6 +387,24 @@ def dml_mistakes() -> Iterator[Wrong]:
         lambda a, b, y: mutual(a, b, y)[1:].expand(2), "Both results are loss_b; the first one is loss_a."
     )
     yield Wrong(
+        lambda a, b, y: torch.stack([one_loss(a, b, y), one_loss(a, b, y) + one_loss(b, a, y)]),
+        "loss_b contains loss_a: the sum goes on from the first net to the second. Each net has its own.",
+    )
+    yield Wrong(
+        lambda a, b, y: mutual(a, b, y) + torch.stack([hard_part(b, y), hard_part(a, y)]),
+        "Both cross-entropies stand in each loss; a net's loss has its own alone.",
+    )
+    for who, other in ((0, "loss_b"), (1, "loss_a")):
+        yield Wrong(
+            lambda a, b, y, who=who: (
+                mutual(a, b, y)
+                + torch.stack(
+                    [0 * hard_part(b, y), hard_part(a, y)] if who == 0 else [hard_part(b, y), 0 * a.sum()]
+                )
+            ),
+            f"Both cross-entropies stand in {other}; a net's loss has its own alone.",
+        )
+    yield Wrong(
         partial(mutual, soft=symmetric),
         "Both divergences stand in each loss; each has one, KL(peer‖self).",
     )
@@ -374,7 +416,7 @@ def dml_mistakes() -> Iterator[Wrong]:
         for factor, told in ((1.0, ""), (1 / T**2, " (without T²)")):
             yield Wrong(
                 partial(mutual, soft=lambda s, t, _, T=T, factor=factor: factor * soft_part(s, t, T)),
-                f"The predictions are softened with T = {T:g}{told}; mutual learning here has no temperature.",
+                f"The predictions are softened with T = {T:g}{told}; there is no temperature here.",
             )
     # The value is right, the gradient is not.
     yield Wrong(

@@ -3,6 +3,7 @@
 L. Zhang et al. (2019), section 3, and Y. Zhang et al. (2018), section 3.
 """
 
+import re
 from collections.abc import Callable
 
 import torch
@@ -53,7 +54,9 @@ def exits_cases() -> list[Case]:
     ]  # fmt: skip
 
 
-def exits_case(law: str, E: int, B: int, C: int, T: float, alpha: float, scale: float = 2.0, **options) -> Case:
+def exits_case(
+    law: str, E: int, B: int, C: int, T: float, alpha: float, scale: float = 2.0, **options
+) -> Case:
     exits = options.pop("exits", scale * normal(600 + 11 * E + 7 * B + C, E, B, C))
     labels = options.pop("labels", labels_for(B, C))
     # Subtracting entropies, as some right answers do, costs float32 digits in proportion to T².
@@ -96,7 +99,16 @@ class ExitsTask(FunctionTask):
                 )
             return result
 
-        return super().__call__(of_tensor)
+        try:
+            return super().__call__(of_tensor)
+        except Rejected as rejected:
+            if re.search(r"to unpack|index out of range", rejected.feedback[0]) and not rejected.diagnosis:
+                raise Rejected(
+                    rejected.feedback[0],
+                    diagnosis="The list can have any length: the deepest exit is `exits[-1]`, and "
+                    "`exits[:-1]` are all others.",
+                ) from None
+            raise
 
 
 def exits_shapes(args: tuple) -> dict[tuple, str]:
@@ -151,8 +163,7 @@ class PairTask(FunctionTask):
 
     def __call__(self, answer: object) -> list[str]:
         feedback = super().__call__(answer)
-        self.require_two_backward_passes(prepare(answer, self.names))
-        return [*feedback, "`loss_a.backward()` and `loss_b.backward()` work one after the other."]
+        return [*feedback, self.two_backward_passes(prepare(answer, self.names))]
 
     def observe(self, function: Callable[..., object], case: Case, dtype: torch.dtype, shape: tuple) -> Run:
         args, roots = self.arguments(case, dtype)
@@ -239,8 +250,8 @@ class PairTask(FunctionTask):
                     )
         super().require_gradients(pairs)
 
-    def require_two_backward_passes(self, function: Callable[..., object]) -> None:
-        """As in training: two nets, and two `backward()` with nothing retained."""
+    def two_backward_passes(self, function: Callable[..., object]) -> str:
+        """As in training: two nets, two `backward()`, nothing retained. The task does not ask for it."""
         case = self.cases()[0]
         args, roots = self.arguments(case, torch.float32)
         args[:2] = [roots[position].sin() for position in self.learns]
@@ -253,12 +264,13 @@ class PairTask(FunctionTask):
         except RuntimeError as error:
             if "second time" not in str(error):
                 raise
-            raise Rejected(
-                "After `loss_a.backward()` the call `loss_b.backward()` fails: the two losses share a graph.",
-                diagnosis="Compute each loss from its own logits and the *detached* ones of the peer. What "
-                "both need with a gradient (such as one softmax of both nets' logits together) ties them; "
-                "`retain_graph=True` would only hide it.",
-            ) from None
+            return (
+                "A remark, which costs nothing here: after `loss_a.backward()` the call `loss_b.backward()` "
+                "fails, since the two losses share a graph, such as one softmax of both nets' logits. "
+                "Compute each from its own logits and the *detached* ones of the peer, and each net can take "
+                "its step."
+            )
+        return "`loss_a.backward()` and `loss_b.backward()` work one after the other."
 
 
 TASKS = {

@@ -196,7 +196,7 @@ self_distillation_loss = functools.partial(general, (1,))
 def self_distillation_loss(exits, labels, T, alpha):
     shallow = torch.stack(exits[:-1])
     p = F.softmax(exits[-1].detach() / T, 1)
-    soft = (p * (p.log() - F.log_softmax(shallow / T, 2)))
+    soft = p * (p.log() - F.log_softmax(shallow / T, 2))
     soft = torch.where(p > 0, soft, torch.zeros(())).sum(2).mean(1).sum()
     hard = sum(F.cross_entropy(z, labels) for z in shallow)
     return F.cross_entropy(exits[-1], labels) + (1 - alpha) * hard + alpha * T**2 * soft
@@ -437,7 +437,7 @@ def self_distillation_loss(exits, labels, T, alpha):
     return loss + alpha * kl(z, exits[-1].detach(), T)
 
 
-# %% wrong: three exits taken for granted -> unpack
+# %% wrong: three exits taken for granted -> The list can have any length
 def self_distillation_loss(exits, labels, T, alpha):
     one, two, three = exits
     loss = F.cross_entropy(three, labels)
@@ -551,8 +551,10 @@ def self_distillation_loss(exits, labels, T, alpha):
 # %% wrong: 1 - alpha everywhere, and not detached -> Two things.
 def self_distillation_loss(exits, labels, T, alpha):
     hard = sum(F.cross_entropy(z, labels) for z in exits)
-    return (1 - alpha) * hard + alpha * sum(F.kl_div(
-        F.log_softmax(z / T, 1), F.softmax(exits[-1] / T, 1), reduction="batchmean") for z in exits[:-1])
+    return (1 - alpha) * hard + alpha * sum(
+        F.kl_div(F.log_softmax(z / T, 1), F.softmax(exits[-1] / T, 1), reduction="batchmean")
+        for z in exits[:-1]
+    )
 
 
 # %% wrong: the list loses its deepest -> changes the list `exits`
@@ -645,6 +647,45 @@ def self_distillation_loss(exits, labels, T, alpha):
         loss = loss + (1 - alpha) * F.cross_entropy(z, labels) + alpha * kl(z, exits[-1].detach(), T)
     loss.backward()
     return loss
+
+
+# %% wrong: three exits by their numbers -> Only one
+def self_distillation_loss(exits, labels, T, alpha):
+    loss = F.cross_entropy(exits[-1], labels)
+    return (
+        loss + (1 - alpha) * F.cross_entropy(exits[0], labels) + alpha * kl(exits[0], exits[-1].detach(), T)
+    )
+
+
+# %% wrong: index 2 is the deepest -> The list can have any length
+def self_distillation_loss(exits, labels, T, alpha):
+    loss = F.cross_entropy(exits[2], labels)
+    for z in exits[:2]:
+        loss = loss + (1 - alpha) * F.cross_entropy(z, labels) + alpha * kl(z, exits[2].detach(), T)
+    return loss
+
+
+# %% wrong: the weight again in each turn -> again in each turn
+def self_distillation_loss(exits, labels, T, alpha):
+    loss = F.cross_entropy(exits[-1], labels)
+    for z in exits[:-1]:
+        loss = (1 - alpha) * (loss + F.cross_entropy(z, labels)) + alpha * kl(z, exits[-1].detach(), T)
+    return loss
+
+
+# %% wrong: softmax of the softmax -> softmax is taken twice
+def self_distillation_loss(exits, labels, T, alpha):
+    loss, teacher = F.cross_entropy(exits[-1], labels), F.softmax(exits[-1].detach(), dim=1)
+    for z in exits[:-1]:
+        loss = loss + (1 - alpha) * F.cross_entropy(z, labels) + alpha * kl(z, teacher, T)
+    return loss
+
+
+# %% wrong: means over the exits everywhere, without T² -> Two things.
+def self_distillation_loss(exits, labels, T, alpha):
+    hard = torch.stack([F.cross_entropy(z, labels) for z in exits]).mean()
+    soft = torch.stack([kl(z, exits[-1].detach(), T) / T**2 for z in exits[:-1]]).mean()
+    return (1 - alpha) * hard + alpha * soft
 
 
 # %% trivial: nothing

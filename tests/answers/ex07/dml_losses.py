@@ -111,7 +111,8 @@ def dml_losses(a, b, y):
     A, B = Categorical(logits=a), Categorical(logits=b)
     A0, B0 = Categorical(logits=a.detach()), Categorical(logits=b.detach())
     return Losses(
-        -A.log_prob(y).mean() + kl_divergence(B0, A).mean(), -B.log_prob(y).mean() + kl_divergence(A0, B).mean()
+        -A.log_prob(y).mean() + kl_divergence(B0, A).mean(),
+        -B.log_prob(y).mean() + kl_divergence(A0, B).mean(),
     )
 
 
@@ -305,7 +306,7 @@ def dml_losses(a, b, y):
     return torch.stack([F.cross_entropy(a, y) + kl(a, b.detach()), F.cross_entropy(b, y) + kl(b, a.detach())])
 
 
-# %% wrong: one tensor, taken apart -> the two losses share a graph
+# %% right: one tensor, taken apart -> A remark
 def dml_losses(a, b, y):
     own = torch.stack([a, b])
     peers = own.detach().flip(0)
@@ -364,12 +365,16 @@ def dml_losses(a, b, y, T=3.0):
 
 # %% wrong: with a temperature and without T² -> softened with T = 4 (without T²)
 def dml_losses(a, b, y, T=4.0):
-    return F.cross_entropy(a, y) + kl(a / T, b.detach() / T), F.cross_entropy(b, y) + kl(b / T, a.detach() / T)
+    return F.cross_entropy(a, y) + kl(a / T, b.detach() / T), F.cross_entropy(b, y) + kl(
+        b / T, a.detach() / T
+    )
 
 
 # %% wrong: half and half -> Both terms have the weight 1/2
 def dml_losses(a, b, y):
-    return 0.5 * (F.cross_entropy(a, y) + kl(a, b.detach())), 0.5 * (F.cross_entropy(b, y) + kl(b, a.detach()))
+    return 0.5 * (F.cross_entropy(a, y) + kl(a, b.detach())), 0.5 * (
+        F.cross_entropy(b, y) + kl(b, a.detach())
+    )
 
 
 # %% wrong: soft cross-entropy -> This is the soft cross-entropy
@@ -382,12 +387,16 @@ def dml_losses(a, b, y):
 
 # %% wrong: squared error of the logits -> a squared error between logits
 def dml_losses(a, b, y):
-    return F.cross_entropy(a, y) + F.mse_loss(a, b.detach()), F.cross_entropy(b, y) + F.mse_loss(b, a.detach())
+    return F.cross_entropy(a, y) + F.mse_loss(a, b.detach()), F.cross_entropy(b, y) + F.mse_loss(
+        b, a.detach()
+    )
 
 
 # %% wrong: cross-entropies of the wrong net -> looks at the teacher's logits
 def dml_losses(a, b, y):
-    return F.cross_entropy(b.detach(), y) + kl(a, b.detach()), F.cross_entropy(a.detach(), y) + kl(b, a.detach())
+    return F.cross_entropy(b.detach(), y) + kl(a, b.detach()), F.cross_entropy(a.detach(), y) + kl(
+        b, a.detach()
+    )
 
 
 # %% wrong: input without the logarithm -> it wants log-probabilities there
@@ -457,6 +466,27 @@ def dml_losses(a, b, y):
 def dml_losses(a, b, y):
     a.data.sub_(a.data.amax(1, keepdim=True))
     return F.cross_entropy(a, y) + kl(a, b.detach()), F.cross_entropy(b, y) + kl(b, a.detach())
+
+
+# %% wrong: the sum goes on -> loss_b contains loss_a
+def dml_losses(a, b, y):
+    total, losses = 0, []
+    for z, t in ((a, b), (b, a)):
+        total = total + F.cross_entropy(z, y) + kl(z, t.detach())
+        losses.append(total)
+    return losses
+
+
+# %% wrong: both cross-entropies in each -> Both cross-entropies stand in each loss
+def dml_losses(a, b, y):
+    hard = F.cross_entropy(a, y) + F.cross_entropy(b, y)
+    return hard + kl(a, b.detach()), hard + kl(b, a.detach())
+
+
+# %% right: both cross-entropies from one batch -> A remark
+def dml_losses(a, b, y):
+    ce = F.cross_entropy(torch.cat([a, b]), torch.cat([y, y]), reduction="none").view(2, -1).mean(1)
+    return ce[0] + kl(a, b.detach()), ce[1] + kl(b, a.detach())
 
 
 # %% trivial: nothing

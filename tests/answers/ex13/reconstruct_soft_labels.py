@@ -485,6 +485,33 @@ def reconstruct_soft_labels(values, indices, num_classes):
     return share.repeat(1, num_classes).scatter(1, indices, values).squeeze()
 
 
+# %% wrong: spread in random parts -> in equal parts
+def reconstruct_soft_labels(values, indices, num_classes):
+    generator = torch.Generator().manual_seed(3)
+    noise = (
+        torch.rand(len(values), num_classes, generator=generator).to(values.dtype).scatter(1, indices, 0.0)
+    )
+    noise = noise / noise.sum(1, keepdim=True).clamp(min=1e-9)
+    return ((1 - values.sum(1, keepdim=True)) * noise).scatter(1, indices, values)
+
+
+# %% wrong: spread in proportion to the class number -> in equal parts
+def reconstruct_soft_labels(values, indices, num_classes):
+    weight = (
+        torch.arange(1, num_classes + 1, dtype=values.dtype).repeat(len(values), 1).scatter(1, indices, 0.0)
+    )
+    weight = weight / weight.sum(1, keepdim=True).clamp(min=1e-9)
+    return ((1 - values.sum(1, keepdim=True)) * weight).scatter(1, indices, values)
+
+
+# %% wrong: the values as they stand where no class is left -> With k = C the label is the values
+def reconstruct_soft_labels(values, indices, num_classes):
+    if values.shape[1] == num_classes:
+        return values.clone()
+    share = (1 - values.sum(1, keepdim=True)) / (num_classes - values.shape[1])
+    return share.repeat(1, num_classes).scatter(1, indices, values)
+
+
 # %% wrong: only the first entry -> Only the first of the k entries
 def reconstruct_soft_labels(values, indices, num_classes):
     top = values[:, :1]

@@ -395,6 +395,12 @@ def soft_cross_entropy_from_sparse(student_logits, values, indices):
     return (log_z - (p * student_logits).sum(1)).mean()
 
 
+# %% wrong: smoothed as well -> The label is smoothed
+def soft_cross_entropy_from_sparse(student_logits, values, indices):
+    p = dense(values, indices, student_logits.shape[1])
+    return F.cross_entropy(student_logits, p, label_smoothing=0.1)
+
+
 # %% wrong: clipped logits -> The logits are clipped
 def soft_cross_entropy_from_sparse(student_logits, values, indices):
     p = dense(values, indices, student_logits.shape[1])

@@ -379,6 +379,12 @@ def sparse_topk_soft_labels(logits, k, T):
     return v, i.to(torch.int8)
 
 
+# %% wrong: four digits -> rounded or slightly changed
+def sparse_topk_soft_labels(logits, k, T):
+    v, i = torch.softmax(logits / T, 1).topk(k, 1)
+    return v.round(decimals=4), i
+
+
 # %% wrong: divided by the largest -> divided by the largest
 def sparse_topk_soft_labels(logits, k, T):
     v, i = torch.softmax(logits / T, 1).topk(k, 1)
@@ -540,7 +546,7 @@ def sparse_topk_soft_labels(logits, k, T):
     return (e / e.sum(1, keepdim=True)).topk(k, 1)
 
 
-# %% wrong: one maximum for the whole batch, the sum clamped -> With logits of size 1e4
+# %% wrong: one maximum for the whole batch, the sum clamped -> subtract each row's own maximum
 def sparse_topk_soft_labels(logits, k, T):
     z = logits / T
     e = torch.exp(z - z.max())

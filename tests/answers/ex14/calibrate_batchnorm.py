@@ -18,7 +18,7 @@ def norms(model):
 
 
 # Inputs of each layer, (channels, values) for each batch, become `statistics(inputs)` -> (mean, var).
-HOOKED = '''
+HOOKED = """
 def calibrate_batchnorm(model, batches):
     flags = [(m, m.training) for m in model.modules()]
     found = {m: [] for m in norms(model)}
@@ -40,7 +40,7 @@ def calibrate_batchnorm(model, batches):
         m.running_var.copy_(var)
     for m, flag in flags:
         m.training = flag
-'''
+"""
 
 
 # %% right: momentum None after a reset
@@ -635,7 +635,9 @@ exec(HOOKED)
 
 # %% wrong: biased variance -> The variances are biased
 def statistics(inputs):
-    return torch.stack([x.mean(1) for x in inputs]).mean(0), torch.stack([x.var(1, unbiased=False) for x in inputs]).mean(0)
+    return torch.stack([x.mean(1) for x in inputs]).mean(0), torch.stack(
+        [x.var(1, unbiased=False) for x in inputs]
+    ).mean(0)
 
 
 exec(HOOKED)
@@ -643,7 +645,9 @@ exec(HOOKED)
 
 # %% wrong: numpy's variance -> The variances are biased
 def statistics(inputs):
-    return torch.stack([x.mean(1) for x in inputs]).mean(0), torch.stack([torch.from_numpy(x.numpy().var(axis=1)) for x in inputs]).mean(0)
+    return torch.stack([x.mean(1) for x in inputs]).mean(0), torch.stack(
+        [torch.from_numpy(x.numpy().var(axis=1)) for x in inputs]
+    ).mean(0)
 
 
 exec(HOOKED)
@@ -704,7 +708,9 @@ exec(HOOKED)
 
 # %% wrong: variance of the batch means -> This is the variance of the batch means
 def statistics(inputs):
-    return torch.stack([x.mean(1) for x in inputs]).mean(0), torch.stack([x.mean(1) for x in inputs]).var(0, unbiased=len(inputs) > 1)
+    return torch.stack([x.mean(1) for x in inputs]).mean(0), torch.stack([x.mean(1) for x in inputs]).var(
+        0, unbiased=len(inputs) > 1
+    )
 
 
 exec(HOOKED)
@@ -720,7 +726,9 @@ exec(HOOKED)
 
 # %% wrong: squared mean standard deviation -> The standard deviations are averaged and squared
 def statistics(inputs):
-    return torch.stack([x.mean(1) for x in inputs]).mean(0), torch.stack([x.std(1) for x in inputs]).mean(0) ** 2
+    return torch.stack([x.mean(1) for x in inputs]).mean(0), torch.stack([x.std(1) for x in inputs]).mean(
+        0
+    ) ** 2
 
 
 exec(HOOKED)
@@ -736,7 +744,9 @@ exec(HOOKED)
 
 # %% wrong: median -> This is the median
 def statistics(inputs):
-    return torch.stack([x.mean(1) for x in inputs]).median(0).values, torch.stack([x.var(1) for x in inputs]).median(0).values
+    return torch.stack([x.mean(1) for x in inputs]).median(0).values, torch.stack(
+        [x.var(1) for x in inputs]
+    ).median(0).values
 
 
 exec(HOOKED)
@@ -996,7 +1006,7 @@ def calibrate_batchnorm(model, batches):
 
 # %% wrong: frozen layers left out -> in evaluation mode are left out
 def calibrate_batchnorm(model, batches):
-    layers = [m for m in norms(model) if m.training or not model.training]
+    layers = [m for m in norms(model) if m.training]
     flags = [(m, m.training) for m in model.modules()]
     momenta = [(m, m.momentum) for m in layers]
     model.eval()
@@ -1273,7 +1283,7 @@ def calibrate_batchnorm(model, batches):
         m.training = flag
 
 
-# %% wrong: the statistics are reset, the counter is not -> not right
+# %% wrong: the statistics are reset, the counter is not -> still counts the batches
 def calibrate_batchnorm(model, batches):
     layers = norms(model)
     flags = [(m, m.training) for m in model.modules()]
@@ -1353,7 +1363,7 @@ def calibrate_batchnorm(model, batches):
         m.training = flag
 
 
-# %% wrong: layer by layer, in evaluation mode -> not right
+# %% wrong: layer by layer, in evaluation mode -> one after another
 @torch.no_grad()
 def calibrate_batchnorm(model, batches):
     flags = [(m, m.training) for m in model.modules()]
@@ -1376,6 +1386,195 @@ def calibrate_batchnorm(model, batches):
     optimizer = torch.optim.SGD(model.parameters(), lr=1e-2)
     model(batches[0]).square().mean().backward()
     optimizer.step()
+
+
+# %% wrong: PyTorch's update_bn, which sets the mode of the whole model -> Keep the flag of *each* module
+def calibrate_batchnorm(model, batches):
+    torch.optim.swa_utils.update_bn(batches, model)
+
+
+# %% wrong: update_bn with flags put back, and dropout active -> Dropout is active
+def calibrate_batchnorm(model, batches):
+    flags = [(m, m.training) for m in model.modules()]
+    torch.optim.swa_utils.update_bn(batches, model)
+    for m, flag in flags:
+        m.training = flag
+
+
+# %% right: update_bn with dropout at 0 and flags put back
+def calibrate_batchnorm(model, batches):
+    flags = [(m, m.training) for m in model.modules()]
+    rates = [(m, m.p) for m in model.modules() if isinstance(m, nn.Dropout)]
+    for m, _ in rates:
+        m.p = 0.0
+    torch.optim.swa_utils.update_bn(batches, model)
+    for m, p in rates:
+        m.p = p
+    for m, flag in flags:
+        m.training = flag
+
+
+# %% wrong: statistics over the batch axis of images only -> Statistics are kept for each channel
+def calibrate_batchnorm(model, batches):
+    flags = [(m, m.training) for m in model.modules()]
+    found = {m: [] for m in norms(model)}
+    handles = [m.register_forward_pre_hook(lambda m, args: found[m].append(args[0])) for m in found]
+    model.eval()
+    for m in found:
+        m.train()
+    with torch.no_grad():
+        for x in batches:
+            model(x)
+    for handle in handles:
+        handle.remove()
+    for m, inputs in found.items():
+        m.running_mean = torch.stack([x.mean(0) for x in inputs]).mean(0)
+        m.running_var = torch.stack([x.var(0) for x in inputs]).mean(0)
+    for m, flag in flags:
+        m.training = flag
+
+
+# %% wrong: statistics in float64 -> type torch.float64
+def calibrate_batchnorm(model, batches):
+    library(model, batches)
+    for m in norms(model):
+        m.running_mean, m.running_var = m.running_mean.double(), m.running_var.double()
+
+
+# %% wrong: the mean alone -> Only the running means are set; the running variances are the old ones
+def calibrate_batchnorm(model, batches):
+    kept = [m.running_var.clone() for m in norms(model)]
+    library(model, batches)
+    for m, var in zip(norms(model), kept):
+        m.running_var.copy_(var)
+
+
+# %% wrong: the counter is None afterwards, a module is replaced -> Modules of the model were replaced
+def calibrate_batchnorm(model, batches):
+    library(model, batches)
+    for name, child in list(model.named_modules()):
+        if isinstance(child, nn.Sequential):
+            for key, m in list(child.named_children()):
+                if isinstance(m, _BatchNorm):
+                    setattr(child, key, copy.deepcopy(m))
+
+
+# %% wrong: all momenta shared -> Keep the momentum of each layer
+def calibrate_batchnorm(model, batches):
+    flags = [(m, m.training) for m in model.modules()]
+    for m in norms(model):
+        momentum = m.momentum
+        m.reset_running_stats()
+        m.momentum = None
+    model.eval()
+    for m in norms(model):
+        m.train()
+    with torch.no_grad():
+        for x in batches:
+            model(x)
+    for m in norms(model):
+        m.momentum = momentum
+    for m, flag in flags:
+        m.training = flag
+
+
+# %% wrong: the counter is taken away -> no longer a whole number
+def calibrate_batchnorm(model, batches):
+    library(model, batches)
+    for m in norms(model):
+        m.num_batches_tracked = None
+
+
+# %% wrong: forward is replaced for good -> `forward` is another one
+def calibrate_batchnorm(model, batches):
+    for m in norms(model):
+        m.forward = functools.partial(type(m).forward, m)
+    library(model, batches)
+
+
+# %% wrong: square root of the averaged variances -> These are standard deviations
+def calibrate_batchnorm(model, batches):
+    library(model, batches)
+    for m in norms(model):
+        m.running_var.sqrt_()
+
+
+# %% wrong: the state is put back afterwards -> The running statistics are what they were
+def calibrate_batchnorm(model, batches):
+    state = copy.deepcopy(model.state_dict())
+    library(model, batches)
+    model.load_state_dict(state)
+
+
+# %% right: batches from the last to the first, twice
+def calibrate_batchnorm(model, batches):
+    library(model, [*batches[::-1], *batches])
+
+
+# %% right: returns the model as well
+def calibrate_batchnorm(model, batches):
+    library(model, batches)
+    return model
+
+
+# %% wrong: half the momentum -> Your statistics weight the batches with
+def calibrate_batchnorm(model, batches):
+    for m in norms(model):
+        m.momentum = m.momentum / 2
+    model.train()
+    with torch.no_grad():
+        for x in batches:
+            model(x)
+
+
+# %% wrong: the variances set to 0, the counter is not -> Your statistics weight the batches with
+def calibrate_batchnorm(model, batches):
+    flags = [(m, m.training) for m in model.modules()]
+    momenta = [(m, m.momentum) for m in norms(model)]
+    model.eval()
+    for m in norms(model):
+        m.train()
+        m.momentum = None
+        m.running_mean.zero_()
+        m.running_var.zero_()
+    with torch.no_grad():
+        for x in batches:
+            model(x)
+    for m, momentum in momenta:
+        m.momentum = momentum
+    for m, flag in flags:
+        m.training = flag
+
+
+# %% wrong: many epochs of a running average -> Your statistics weight the batches with
+def calibrate_batchnorm(model, batches):
+    flags = [(m, m.training) for m in model.modules()]
+    momenta = [(m, m.momentum) for m in norms(model)]
+    model.eval()
+    for m in norms(model):
+        m.train()
+        m.momentum = 0.4
+    with torch.no_grad():
+        for _ in range(20):
+            for x in batches:
+                model(x)
+    for m, momentum in momenta:
+        m.momentum = momentum
+    for m, flag in flags:
+        m.training = flag
+
+
+# %% right: inference mode
+def calibrate_batchnorm(model, batches):
+    with torch.inference_mode():
+        library(model, batches)
+
+
+# %% wrong: variances that are not finite -> yours is not finite
+def calibrate_batchnorm(model, batches):
+    library(model, batches)
+    for m in norms(model):
+        m.running_var.div_(0)
 
 
 # %% trivial: nothing

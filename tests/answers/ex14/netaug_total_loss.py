@@ -229,13 +229,13 @@ def netaug_total_loss(w1, w2, x, y, b, a, alpha):
     return F.cross_entropy(z(b), y) + alpha * F.cross_entropy(z(a), y)
 
 
-# %% wrong: the base net ends the augmented one -> last slice of the augmented net
+# %% wrong: the base net ends the augmented one -> last slice of the augmented one
 def netaug_total_loss(w1, w2, x, y, b, a, alpha):
     small = F.relu(x @ w1[a - b : a].T) @ w2[:, a - b : a].T
     return F.cross_entropy(small, y) + alpha * F.cross_entropy(net(w1, w2, x, a), y)
 
 
-# %% wrong: the widths are exchanged -> The two widths are exchanged
+# %% wrong: the widths are exchanged -> are the two widths exchanged?
 def netaug_total_loss(w1, w2, x, y, aug_width, base_width, alpha):
     return F.cross_entropy(net(w1, w2, x, base_width), y) + alpha * F.cross_entropy(
         net(w1, w2, x, aug_width), y
@@ -284,7 +284,7 @@ def netaug_total_loss(w1, w2, x, y, b, a, alpha):
     return F.cross_entropy(z(b), y) + alpha * F.cross_entropy(z(a), y)
 
 
-# %% wrong: w2 by view -> not right
+# %% wrong: w2 by reshape -> deal the numbers of `w2` out anew
 def netaug_total_loss(w1, w2, x, y, b, a, alpha):
     z = lambda m: F.relu(x @ w1[:m].T) @ w2.reshape(-1)[: m * w2.shape[0]].reshape(m, -1)
     return F.cross_entropy(z(b), y) + alpha * F.cross_entropy(z(a), y)
@@ -299,7 +299,9 @@ def netaug_total_loss(w1, w2, x, y, b, a, alpha):
 
 # %% wrong: an augmented net as a module with copied weights -> No gradient comes from the augmented net's loss
 def netaug_total_loss(w1, w2, x, y, b, a, alpha):
-    big = nn.Sequential(nn.Linear(w1.shape[1], a, bias=False), nn.ReLU(), nn.Linear(a, w2.shape[0], bias=False))
+    big = nn.Sequential(
+        nn.Linear(w1.shape[1], a, bias=False), nn.ReLU(), nn.Linear(a, w2.shape[0], bias=False)
+    )
     big = big.to(w1.dtype)
     with torch.no_grad():
         big[0].weight.copy_(w1[:a])
@@ -433,6 +435,18 @@ def netaug_total_loss(w1, w2, x, y, b, a, alpha):
     large = alpha * F.cross_entropy(net(w1, w2, x, a), y)
     small.backward(), large.backward()
     return small + large
+
+
+# %% wrong: w1 is detached in the augmented net -> `w1` is detached in the augmented net's loss
+def netaug_total_loss(w1, w2, x, y, b, a, alpha):
+    large = F.cross_entropy(net(w1.detach(), w2, x, a), y)
+    return F.cross_entropy(net(w1, w2, x, b), y) + alpha * large
+
+
+# %% wrong: the base slice of w1 alone is detached -> The base slice of `w1` is detached
+def netaug_total_loss(w1, w2, x, y, b, a, alpha):
+    mixed = torch.cat([w1[:b].detach(), w1[b:]])
+    return F.cross_entropy(net(w1, w2, x, b), y) + alpha * F.cross_entropy(net(mixed, w2, x, a), y)
 
 
 # %% trivial: nothing

@@ -1,4 +1,4 @@
-"""Known mistakes with stored soft labels: cutting them, writing them out, comparing with them, reading them.
+"""Known mistakes with sparse soft labels: cutting them, and writing them out.
 
 Mistakes of the written-out label f(values, indices, C) serve two tasks: there it is the answer, or a part.
 """
@@ -9,11 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from kdcourse.grading.formulas.responses import cross_entropy, log_softmax, softmax
+from kdcourse.grading.formulas.responses import softmax
 from kdcourse.grading.function_task import Wrong
-from kdcourse.grading.mistakes.parts import with_parts
-
-# --- storing ---
 
 
 def largest(p: Tensor, k: int) -> tuple[Tensor, Tensor]:
@@ -48,8 +45,9 @@ def topk_mistakes() -> Iterator[Wrong]:
         return lambda z, k, T: tuple(change(part) for part in sparse_topk(z, k, T))
 
     k_only = (
-        "The values of each row sum to 1: they are normalised over the k classes alone. Take the softmax over "
-        "all C classes, then cut, and do not renormalise: the missing mass tells how unsure the teacher is."
+        "The values of each row sum to 1: they are normalised over the k classes alone. Take the softmax "
+        "over all C classes, then cut, and do not renormalise: the missing mass tells how unsure the teacher "
+        "is."
     )
     yield values(lambda v, p, top, T: v / v.sum(1, keepdim=True), k_only)
     yield values(lambda v, p, top, T: softmax(top), k_only + " And the temperature is not used.")
@@ -173,9 +171,6 @@ def topk_mistakes() -> Iterator[Wrong]:
         return p.gather(1, i), i
 
     yield Wrong(shared, "The same k classes are kept for the whole batch; each sample has its own.")
-
-
-# --- writing out ---
 
 
 def rest(v: Tensor) -> Tensor:
@@ -408,297 +403,3 @@ def label_mistakes() -> Iterator[Wrong]:
             lambda v, i, C, kind=kind: label(v, i, C).to(kind).double(),
             f"The label is rounded to {str(kind).removeprefix('torch.')}.",
         )
-
-
-# --- comparing ---
-
-
-def mean_of_rows(p: Tensor, log_q: Tensor) -> Tensor:
-    return -(p * log_q).sum(1).mean()
-
-
-def sparse_loss(
-    s: Tensor,
-    v: Tensor,
-    i: Tensor,
-    label: Callable = label,
-    score: Callable = log_softmax,
-    reduce: Callable = mean_of_rows,
-) -> Tensor:
-    return reduce(label(v.detach(), i, s.shape[1]), score(s))
-
-
-SCORES = [
-    Wrong(
-        lambda s: softmax(s),
-        "The probabilities are multiplied by softmax(student), without a logarithm; use `log_softmax`.",
-    ),
-    Wrong(lambda s: s, "The log-softmax is missing: these are the student's plain logits."),
-    Wrong(
-        lambda s: log_softmax(softmax(s)),
-        "The softmax is taken twice: `cross_entropy` and `log_softmax` want logits.",
-    ),
-    Wrong(
-        lambda s: log_softmax(s, 0),
-        "The softmax runs over the batch (`dim=0`); it must run over the classes (`dim=1`).",
-    ),
-    Wrong(
-        lambda s: F.logsigmoid(s),
-        "This is a sigmoid for each class; the softmax couples the classes.",
-    ),
-    Wrong(lambda s: log_softmax(-s), "The student's logits have the wrong sign inside the softmax."),
-    *(
-        Wrong(
-            lambda s, T=T: log_softmax(s / T),
-            f"The student's logits are divided by {T}; the task has no temperature.",
-        )
-        for T in (2, 3, 4, 5)
-    ),
-]
-REDUCTIONS = [
-    Wrong(lambda p, q: -(p * q).sum(), "The loss is summed over the batch; take the mean over the samples."),
-    Wrong(
-        lambda p, q: -(p * q).mean(),
-        "The mean runs over B·C numbers; sum over the classes and take the mean over the batch.",
-    ),
-    Wrong(
-        lambda p, q: -(p * q).sum() / p.shape[1],
-        "The loss is divided by C, the number of classes, not by the size of the batch.",
-    ),
-    Wrong(lambda p, q: (p * q).sum(1).mean(), "The sign is wrong: cross-entropy is −Σ p log q."),
-    Wrong(
-        lambda p, q: -(p * q).sum(1).mean() - torch.special.entr(p).sum(1).mean(),
-        "This is KL(label‖student): the label's entropy is subtracted. The cross-entropy keeps it.",
-    ),
-    Wrong(
-        lambda p, q: -((p * q).sum(1).mean() - (p * p.clamp(min=1e-300).log()).sum(1).mean()) / p.shape[1],
-        "`kl_div(reduction='mean')` divides by B·C and subtracts the label's entropy; neither belongs here.",
-    ),
-    Wrong(lambda p, q: (-(p * q).sum(1)).amax(), "This is the largest loss of the batch; take the mean."),
-    Wrong(lambda p, q: (-(p * q).sum(1)).median(), "This is the median over the batch; take the mean."),
-    Wrong(lambda p, q: -(p * q).amin(1).mean(), "Sum over the classes; this is one of them alone."),
-    Wrong(
-        lambda p, q: -(q.exp() * p.clamp(min=1e-300).log()).sum(1).mean(),
-        "Label and student are exchanged: −Σ q log p. The logarithm is the student's.",
-    ),
-    Wrong(
-        lambda p, q: (q.exp() * (q - p.clamp(min=1e-300).log())).sum(1).mean(),
-        "This is KL(student‖label); the task is the cross-entropy −Σ p log q.",
-    ),
-    Wrong(
-        lambda p, q: (q.exp() - p).square().mean(),
-        "This is a squared error between probabilities; the task is a cross-entropy.",
-    ),
-    Wrong(
-        lambda p, q: (q.exp() - p).square().sum(1).mean(),
-        "This is a squared error between probabilities; the task is a cross-entropy.",
-    ),
-    *(
-        Wrong(
-            lambda p, q, log=log: -(p * q).sum(1).mean() / log,
-            f"The logarithm has base {base}; losses here use natural logarithms.",
-        )
-        for base, log in ((2, 0.6931471805599453), (10, 2.302585092994046))
-    ),
-]
-
-
-def _capped(s: Tensor, eps: float, clamp: bool) -> Tensor:
-    q = softmax(s)
-    return (q.clamp(min=eps) if clamp else q + eps).log()
-
-
-def _lumped(s: Tensor, v: Tensor, i: Tensor, eps: float = 0.0) -> Tensor:
-    """The classes that are not stored as one class."""
-    log_q = log_softmax(s).gather(1, i.long())
-    others = 1 - log_q.exp().sum(1)
-    return -((v * log_q).sum(1) + rest(v)[:, 0] * (others + eps).log()).mean()
-
-
-def _binary(s: Tensor, v: Tensor, i: Tensor) -> Tensor:
-    return F.binary_cross_entropy_with_logits(s, label(v, i, s.shape[1]), reduction="none")
-
-
-def soft_cross_entropy_mistakes() -> Iterator[Wrong]:
-    yield from with_parts(sparse_loss, {"label": LABELS, "score": SCORES, "reduce": REDUCTIONS})
-    cap = (
-        "`log(softmax + eps)` is capped: where the student is far off, value and gradient are wrong. "
-        "`log_softmax` needs no eps."
-    )
-    for exponent in (5, 6, 7, 8, 9, 10, 12, 15, 16, 20, 30):
-        for clamp in (False, True):
-            yield Wrong(
-                lambda s, v, i, e=exponent, c=clamp: sparse_loss(
-                    s, v, i, score=lambda z: _capped(z, 10.0**-e, c)
-                ),
-                cap,
-            )
-    for bound in (10, 20, 30, 50, 80, 100):
-        yield Wrong(
-            lambda s, v, i, bound=bound: sparse_loss(s.clamp(-bound, bound), v, i),
-            "The logits are clipped: value and gradient are wrong beyond. `log_softmax` needs no clipping.",
-        )
-    lumped = (
-        "The classes that are not stored are treated as one, with the logarithm of their summed probability. "
-        "Each of them has its own share of the missing mass and its own logarithm."
-    )
-    for eps in (0.0, 1e-12, 1e-8, 1e-6):
-        yield Wrong(lambda s, v, i, eps=eps: _lumped(s, v, i, eps), lumped)
-    hard = "Only the most probable class counts (`argmax`); use the whole label."
-    yield Wrong(
-        lambda s, v, i: cross_entropy(s, i.gather(1, v.argmax(1, keepdim=True))[:, 0].long()).mean(), hard
-    )
-    yield Wrong(lambda s, v, i: cross_entropy(s, i[:, 0].long()).mean(), hard)
-    inside = (
-        "The student's softmax runs over the k stored classes alone; it must run over all C, before anything "
-        "is picked."
-    )
-    yield Wrong(lambda s, v, i: -(v * log_softmax(s.gather(1, i.long()))).sum(1).mean(), inside)
-    yield Wrong(
-        lambda s, v, i: -(v / v.sum(1, keepdim=True) * log_softmax(s.gather(1, i.long()))).sum(1).mean(),
-        inside + " And the values are renormalised.",
-    )
-    yield Wrong(
-        lambda s, v, i: -(v * log_softmax(s).gather(1, i.long())).mean(),
-        "The mean runs over the B·k stored entries, and the missing mass is not spread.",
-    )
-    yield Wrong(
-        lambda s, v, i: -(v * log_softmax(s).gather(1, i.long())).sum(1).div(v.sum(1)).mean(),
-        "The k values are renormalised to sum to 1, and the others get nothing.",
-    )
-    binary = "This is a binary cross-entropy for each class; the task is the softmax cross-entropy."
-    yield Wrong(lambda s, v, i: _binary(s, v, i).mean(), binary)
-    yield Wrong(lambda s, v, i: _binary(s, v, i).sum(1).mean(), binary)
-    # The value is right, the gradient is not.
-    yield Wrong(
-        lambda s, v, i: (
-            sparse_loss(s, v, i, label=LABELS[0].function)
-            + (sparse_loss(s, v, i) - sparse_loss(s, v, i, label=LABELS[0].function)).detach()
-        ),
-        "No gradient comes from the classes that are not stored: their term is detached.",
-    )
-    yield Wrong(
-        lambda s, v, i: (
-            sparse_loss(s, v, i)
-            - sparse_loss(s, v, i, label=LABELS[0].function)
-            + sparse_loss(s, v, i, label=LABELS[0].function).detach()
-        ),
-        "No gradient comes from the stored classes: their term is detached.",
-    )
-
-    def frozen_sum(s: Tensor, v: Tensor, i: Tensor) -> Tensor:
-        return sparse_loss(s, v, i, score=lambda z: z - z.detach().logsumexp(1, keepdim=True))
-
-    yield Wrong(
-        frozen_sum, "The log-sum-exp is detached; it is part of the log-softmax, and of its gradient."
-    )
-
-
-# --- reading ---
-
-BY_STEP = (
-    "The rows are taken by the number of the batch. That fits only a loader that never shuffles: with "
-    "shuffling each image gets another image's teacher. Take the rows that `sample_ids` names."
-)
-
-
-def reading_mistakes() -> Iterator[Wrong]:
-    def rows(which: Callable[..., Tensor], sentence: str) -> Wrong:
-        """`which` makes the row numbers of (ids, step, B, N)."""
-        return Wrong(lambda store, ids, step: store[which(ids.long(), step, len(ids), len(store))], sentence)
-
-    def block(start: int, B: int) -> Tensor:
-        return start + torch.arange(B)
-
-    by_position = (
-        "The first B rows are returned: a sample's position in the batch is not its number in the dataset. "
-        "Take the rows that `sample_ids` names."
-    )
-    yield rows(lambda ids, step, B, N: block(0, B), by_position)
-    yield rows(lambda ids, step, B, N: block(step * B, B), BY_STEP)
-    yield rows(lambda ids, step, B, N: block(step * B, B) % N, BY_STEP)
-    yield rows(lambda ids, step, B, N: block(step * B, B).clamp(max=N - 1), BY_STEP)
-    yield rows(lambda ids, step, B, N: block(min(step * B, N - B), B), BY_STEP)
-    yield rows(lambda ids, step, B, N: block((step - 1) * B, B) % N, BY_STEP)
-    yield rows(lambda ids, step, B, N: block((step + 1) * B, B) % N, BY_STEP)
-    yield rows(lambda ids, step, B, N: block(step, B) % N, BY_STEP)
-    yield rows(lambda ids, step, B, N: torch.full((B,), step % N), "All samples get the row number `step`.")
-    both = (
-        "`sample_ids` are numbers in the whole dataset already; nothing of `step` is to be added. The step "
-        "plays no part."
-    )
-    for sign in (1, -1):
-        yield rows(lambda ids, step, B, N, sign=sign: (ids + sign * step * B) % N, both)
-        yield rows(lambda ids, step, B, N, sign=sign: (ids + sign * step) % N, both)
-    yield rows(lambda ids, step, B, N: (ids + step * B).clamp(max=N - 1), both)
-    yield rows(lambda ids, step, B, N: (ids - step * B).clamp(min=0), both)
-    order = "The rows are the right ones in another order: row b of the result belongs to `sample_ids[b]`."
-    yield rows(lambda ids, step, B, N: ids.sort().values, "The ids are sorted. " + order)
-    yield rows(
-        lambda ids, step, B, N: ids.sort(descending=True).values, "The ids are sorted, downwards. " + order
-    )
-    yield rows(lambda ids, step, B, N: ids.flip(0), "The batch is reversed. " + order)
-    yield rows(lambda ids, step, B, N: ids.roll(1), "The batch is shifted by one. " + order)
-    yield rows(lambda ids, step, B, N: ids.roll(-1), "The batch is shifted by one. " + order)
-    yield rows(
-        lambda ids, step, B, N: ids.argsort(),
-        "`argsort` gives positions in the batch, not numbers of samples; use the ids themselves.",
-    )
-    yield rows(
-        lambda ids, step, B, N: ids.argsort().argsort(),
-        "These are the ranks of the ids in the batch; use the ids themselves.",
-    )
-    yield rows(
-        lambda ids, step, B, N: ids % B,
-        "The ids are taken modulo the size of the batch; the store has all N samples.",
-    )
-    yield rows(
-        lambda ids, step, B, N: ids - ids.min(), "The smallest id is subtracted; the store begins at 0."
-    )
-    yield rows(lambda ids, step, B, N: (ids + 1) % N, "The ids are shifted by one; the store begins at 0.")
-    yield rows(lambda ids, step, B, N: (ids - 1) % N, "The ids are shifted by one; the store begins at 0.")
-    yield rows(lambda ids, step, B, N: N - 1 - ids, "The store is read backwards.")
-    yield rows(
-        lambda ids, step, B, N: block(N - B, B), "The last B rows are returned; take those of `sample_ids`."
-    )
-    yield rows(
-        lambda ids, step, B, N: (ids[0] + torch.arange(B)) % N,
-        "The rows follow the first id; the ids of a shuffled batch are not consecutive.",
-    )
-    yield rows(
-        lambda ids, step, B, N: (ids.min() + torch.arange(B)) % N,
-        "The rows follow the smallest id; the ids of a shuffled batch are not consecutive.",
-    )
-    yield rows(lambda ids, step, B, N: ids[:1].expand(B), "Every sample gets the row of the first.")
-    yield Wrong(
-        lambda store, ids, step: store[ids].softmax(1),
-        "These are probabilities; the store has logits, and they are to be returned as they are.",
-    )
-    yield Wrong(
-        lambda store, ids, step: store[ids].log_softmax(1),
-        "These are log-probabilities; the store has logits, and they are to be returned as they are.",
-    )
-    yield Wrong(
-        lambda store, ids, step: F.one_hot(store[ids].argmax(1), store.shape[1]).double(),
-        "The teacher's answer is made hard with `argmax`; return its logits.",
-    )
-    yield Wrong(
-        lambda store, ids, step: store[ids] - store[ids].mean(1, keepdim=True),
-        "The rows are centred; return them as they are.",
-    )
-    yield Wrong(
-        lambda store, ids, step: store[ids] - store[ids].amax(1, keepdim=True),
-        "The maximum is subtracted; return the rows as they are.",
-    )
-    yield Wrong(
-        lambda store, ids, step: store[ids].mean(0, keepdim=True).expand(len(ids), -1),
-        "Every sample gets the mean of the batch.",
-    )
-    for kind in (torch.float16, torch.bfloat16):
-        yield Wrong(
-            lambda store, ids, step, kind=kind: store[ids].to(kind).double(),
-            f"The logits are rounded to {str(kind).removeprefix('torch.')}; return them as they are stored.",
-        )
-    yield Wrong(
-        lambda store, ids, step: store[ids].round(), "The logits are rounded; return them as they are stored."
-    )

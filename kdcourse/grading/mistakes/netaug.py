@@ -1,15 +1,12 @@
-"""Known mistakes of `netaug_total_loss` and `calibrate_batchnorm`, and what to say about each."""
+"""Known mistakes of the loss of network augmentation: H. Cai et al. (2022), section 3."""
 
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from kdcourse.grading.formulas.responses import hard_part, kl, log_softmax, softmax
 from kdcourse.grading.function_task import Wrong
-
-# --- netaug_total_loss: H. Cai et al. (2022), section 3 ---
 
 
 def logits_of(
@@ -41,7 +38,11 @@ def netaug(
 
 
 ADDITIONS = [
-    (lambda b, a, p: p * b + a, "alpha weights the wrong term: it belongs to the augmented net's loss."),
+    (
+        lambda b, a, p: p * b + a,
+        "alpha weights the wrong term: it belongs to the augmented net's loss. (Or are the two widths "
+        "exchanged? The base net's comes first.)",
+    ),
     (
         lambda b, a, p: (1 - p) * b + p * a,
         "The base net's loss has the weight 1 − alpha; its weight is 1: this is a sum, not an average.",
@@ -71,7 +72,7 @@ ADDITIONS = [
 ]
 BASES = [
     (lambda M, b, a: last(b), "The base net is the last slice of the weights; it is the first."),
-    (lambda M, b, a: slice(a - b, a), "The base net is the last slice of the augmented net; it is the first."),
+    (lambda M, b, a: slice(a - b, a), "The base net is the last slice of the augmented one, not the first."),
     (lambda M, b, a: first(a), "The base net has the width of the augmented one; its width is `base_width`."),
     (lambda M, b, a: first(M), "The base net uses all hidden units; its width is `base_width`."),
     (lambda M, b, a: slice(1, b + 1), "The base net's slice begins at 1; it begins at 0."),
@@ -94,7 +95,10 @@ AUGS = [
         "The augmented net is `base_width + aug_width` wide; `aug_width` is its whole width.",
     ),
     (lambda M, b, a: first(M), "The augmented net uses all hidden units; its width is `aug_width`."),
-    (lambda M, b, a: first(b), "Both nets have the width of the base net; the augmented one has `aug_width`."),
+    (
+        lambda M, b, a: first(b),
+        "Both nets have the width of the base net; the augmented one has `aug_width`.",
+    ),
     (lambda M, b, a: slice(1, a + 1), "The augmented net's slice begins at 1; it begins at 0."),
     (lambda M, b, a: first(a + 1), "The augmented net is one unit too wide."),
     (lambda M, b, a: first(a - 1), "The augmented net is one unit too narrow."),
@@ -105,7 +109,10 @@ ACTIVATIONS = [
     (torch.tanh, "The activation is a tanh; it is a ReLU."),
     (torch.nn.functional.gelu, "The activation is a GELU; it is a ReLU."),
     (torch.nn.functional.silu, "The activation is a SiLU; it is a ReLU."),
-    (lambda z: torch.nn.functional.leaky_relu(z, 0.01), "The activation is a leaky ReLU; it is a plain ReLU."),
+    (
+        lambda z: torch.nn.functional.leaky_relu(z, 0.01),
+        "The activation is a leaky ReLU; it is a plain ReLU.",
+    ),
     (lambda z: z.clamp(0, 6), "The activation is a ReLU6; it is a plain ReLU."),
     (torch.abs, "The activation is an absolute value; it is a ReLU."),
 ]
@@ -152,9 +159,7 @@ def netaug_mistakes() -> Iterator[Wrong]:
 
     def by_parts(combine: Callable[..., Tensor]) -> Callable[..., Tensor]:
         """Of (base weights, those of the rest, x, y, alpha), each a pair (w1, w2)."""
-        return lambda w1, w2, x, y, b, a, p: combine(
-            (w1[:b], w2[:, :b]), (w1[b:a], w2[:, b:a]), x, y, p
-        )
+        return lambda w1, w2, x, y, b, a, p: combine((w1[:b], w2[:, :b]), (w1[b:a], w2[:, b:a]), x, y, p)
 
     def loss(x: Tensor, y: Tensor, *pieces: tuple[Tensor, Tensor]) -> Tensor:
         return hard_part(sum(torch.relu(x @ one.T) @ two.T for one, two in pieces), y)
@@ -162,10 +167,6 @@ def netaug_mistakes() -> Iterator[Wrong]:
     def cut(piece: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
         return piece[0].detach(), piece[1].detach()
 
-    yield Wrong(
-        lambda w1, w2, x, y, b, a, p: netaug(w1, w2, x, y, a, b, p),
-        "The two widths are exchanged: alpha weights the *augmented* net.",
-    )
     yield Wrong(
         of_nets(lambda b, a, y, p: hard_part(b + p * a, y)),
         "The logits are added; each net has its own cross-entropy.",
@@ -177,8 +178,9 @@ def netaug_mistakes() -> Iterator[Wrong]:
     for direction in (1, -1):
         yield Wrong(
             of_nets(
-                lambda b, a, y, p, d=direction: hard_part(b, y)
-                + p * kl(*[log_softmax(z) for z in (a.detach(), b)][::d]).mean()
+                lambda b, a, y, p, d=direction: (
+                    hard_part(b, y) + p * kl(*[log_softmax(z) for z in (a.detach(), b)][::d]).mean()
+                )
             ),
             "The base net learns from the augmented net's predictions; here the augmented net learns from "
             "the labels, and there is no distillation.",
@@ -187,24 +189,44 @@ def netaug_mistakes() -> Iterator[Wrong]:
     for ratio in (lambda M, m, b: m / M, lambda M, m, b: M / m, lambda M, m, b: 1 / m, lambda M, m, b: b / m):
 
         def scaled(w1: Tensor, w2: Tensor, x: Tensor, y: Tensor, b: int, a: int, p: float, r=ratio) -> Tensor:
-            small, large = (
-                hard_part(r(len(w1), m, b) * logits_of(w1, w2, x, first(m)), y) for m in (b, a)
-            )
+            small, large = (hard_part(r(len(w1), m, b) * logits_of(w1, w2, x, first(m)), y) for m in (b, a))
             return small + p * large
 
         yield Wrong(scaled, unscaled)
     yield Wrong(
-        lambda w1, w2, x, y, b, a, p: hard_part(logits_of(w1, w2, x, first(b)), y)
-        + p * hard_part(torch.relu(x @ w1[:a].T) @ w2[:, -a:].T, y),
+        lambda w1, w2, x, y, b, a, p: (
+            hard_part(logits_of(w1, w2, x, first(b)), y)
+            + p * hard_part(torch.relu(x @ w1[:a].T) @ w2[:, -a:].T, y)
+        ),
         "The augmented net takes the *last* columns of `w2`; hidden unit i has row i of `w1` and column i of "
         "`w2`, so that both slices are the first.",
     )
     yield Wrong(
-        lambda w1, w2, x, y, b, a, p: hard_part(torch.relu(x @ w1[:b].T) @ w2[:, -b:].T, y)
-        + p * hard_part(torch.relu(x @ w1[:a].T) @ w2[:, -a:].T, y),
+        lambda w1, w2, x, y, b, a, p: (
+            hard_part(torch.relu(x @ w1[:b].T) @ w2[:, -b:].T, y)
+            + p * hard_part(torch.relu(x @ w1[:a].T) @ w2[:, -a:].T, y)
+        ),
         "The nets take the *last* columns of `w2`; hidden unit i has row i of `w1` and column i of `w2`, so "
         "that both slices are the first.",
     )
+    dealt_out = (
+        "`reshape` and `view` deal the numbers of `w2` out anew, so that classes and units get mixed up. "
+        "Take its columns, `w2[:, :m]`, and transpose them with `.T`."
+    )
+    for columns in (
+        lambda w2, m: w2.reshape(-1)[: m * len(w2)].reshape(m, -1).T,
+        lambda w2, m: w2.reshape(-1)[: m * len(w2)].reshape(-1, m),
+        lambda w2, m: w2.reshape(w2.shape[1], -1)[:m].T,
+        lambda w2, m: w2[:, :m].reshape(m, -1).T,
+    ):
+
+        def mixed_up(
+            w1: Tensor, w2: Tensor, x: Tensor, y: Tensor, b: int, a: int, p: float, columns=columns
+        ) -> Tensor:
+            small, large = (hard_part(torch.relu(x @ w1[:m].T) @ columns(w2, m).T, y) for m in (b, a))
+            return small + p * large
+
+        yield Wrong(mixed_up, dealt_out)
     # The value is right, the gradient is not.
     shared = "the shared slice learns from both terms."
     yield Wrong(
@@ -235,6 +257,33 @@ def netaug_mistakes() -> Iterator[Wrong]:
             return netaug(*((w1.detach(), w2) if place == 0 else (w1, w2.detach())), *rest)
 
         yield Wrong(half, f"`{name}` is detached: it never learns.")
+    for place, name in ((0, "w1"), (1, "w2")):
+        for term, which in ((0, "base"), (1, "augmented")):
+
+            def in_one_term(
+                w1: Tensor, w2: Tensor, x: Tensor, y: Tensor, b: int, a: int, p: float,
+                place: int = place, term: int = term,
+            ) -> Tensor:  # fmt: skip
+                cut = (w1.detach(), w2) if place == 0 else (w1, w2.detach())
+                weights = [cut if i == term else (w1, w2) for i in (0, 1)]
+                small, large = (
+                    hard_part(logits_of(*pair, x, first(m)), y)
+                    for pair, m in zip(weights, (b, a), strict=True)
+                )
+                return small + p * large
+
+            yield Wrong(in_one_term, f"`{name}` is detached in the {which} net's loss; it learns from both.")
+
+        def base_in_large(
+            w1: Tensor, w2: Tensor, x: Tensor, y: Tensor, b: int, a: int, p: float, place: int = place
+        ) -> Tensor:
+            base, rest = (w1[:b], w2[:, :b]), (w1[b:a], w2[:, b:a])
+            fixed = (base[0].detach(), base[1]) if place == 0 else (base[0], base[1].detach())
+            return loss(x, y, base) + p * loss(x, y, fixed, rest)
+
+        yield Wrong(
+            base_in_large, f"The base slice of `{name}` is detached inside the augmented net; {shared}"
+        )
     groups = list(parts.items())
     for i, (one, mistakes) in enumerate(groups):
         for other, others in groups[i + 1 :]:
@@ -243,198 +292,3 @@ def netaug_mistakes() -> Iterator[Wrong]:
                     yield Wrong(
                         exchanged(**{one: function, other: second}), f"Two things. {sentence} And: {more}"
                     )
-
-
-# --- calibrate_batchnorm ---
-
-
-class Seen(NamedTuple):
-    """What one batch-norm layer had before, and saw in each batch."""
-
-    old_mean: Tensor
-    old_var: Tensor
-    old_count: int  # num_batches_tracked
-    momentum: float | None
-    means: Tensor  # (K, C)
-    variances: Tensor  # (K, C), unbiased
-    sizes: Tensor  # (K, 1), numbers of values for a channel
-    rows: Tensor  # (K, 1), numbers of samples
-
-
-Statistics = tuple[Tensor, Tensor]
-
-
-def equal_weights(seen: Seen) -> Statistics:
-    return seen.means.mean(0), seen.variances.mean(0)
-
-
-def _weighted(weights: Tensor, seen: Seen) -> Statistics:
-    weights = weights / weights.sum()
-    return (weights * seen.means).sum(0), (weights * seen.variances).sum(0)
-
-
-def _moving(seen: Seen, momentum: float | None, fresh: bool) -> Statistics:
-    """The running average of training, from the old statistics or from 0 and 1."""
-    mean, var = seen.old_mean, seen.old_var
-    count = 0 if fresh else seen.old_count
-    if fresh:
-        mean, var = torch.zeros_like(mean), torch.ones_like(var)
-    for new_mean, new_var in zip(seen.means, seen.variances, strict=True):
-        count += 1
-        m = 1 / count if momentum is None else momentum
-        mean, var = (1 - m) * mean + m * new_mean, (1 - m) * var + m * new_var
-    return mean, var
-
-
-def _pooled(seen: Seen, unbiased: bool) -> Statistics:
-    mean = (seen.sizes * seen.means).sum(0) / seen.sizes.sum()
-    squares = ((seen.sizes - 1) * seen.variances + seen.sizes * (seen.means - mean) ** 2).sum(0)
-    return mean, squares / (seen.sizes.sum() - unbiased)
-
-
-MOVING = (
-    "This is the running average of training, with its momentum: the last batches weigh most, and the order "
-    "of the batches matters. Every batch has the same weight here."
-)
-OLD = " The old statistics are still part of it; start anew (`reset_running_stats()`)."
-MIXED = (
-    "This is the variance of all data pooled, which also holds the differences between the means of the "
-    "batches; the convention is the average of the variances of the batches."
-)
-BIASED = (
-    "The variances are biased: divided by n. The running variance of batch norm is the unbiased one, divided "
-    "by n − 1 (`unbiased=True`, or `correction=1`)."
-)
-BY_SIZE = (
-    "The batches are weighted by their sizes; by the convention here each batch has the same weight, however "
-    "large it is."
-)
-
-CALIBRATIONS: list[tuple[Callable[[Seen], Statistics], str]] = [
-    (
-        lambda s: (s.old_mean, s.old_var),
-        "The running statistics are what they were. In evaluation mode batch norm uses them and learns "
-        "nothing (`no_grad` has no influence on that); or did your function work on a copy of the model?",
-    ),
-    (
-        lambda s: (torch.zeros_like(s.old_mean), torch.ones_like(s.old_var)),
-        "The running statistics are 0 and 1: they are reset, and then nothing is learned. Is batch norm in "
-        "training mode while the batches pass, and does the reset come before them?",
-    ),
-    (lambda s: _moving(s, s.momentum, False), MOVING + OLD),
-    (
-        lambda s: _moving(s, s.momentum, True),
-        MOVING + " (It starts from the reset values 0 and 1, which weigh as well.) `momentum = None` makes "
-        "it an average with equal weights.",
-    ),
-    (
-        lambda s: _moving(s, None, False),
-        "With `momentum=None` the average also counts the batches seen before (`num_batches_tracked`), with "
-        "the old statistics for them. Start anew: `reset_running_stats()`.",
-    ),
-    (
-        lambda s: (s.means[-1], s.variances[-1]),
-        "These are the statistics of the last batch alone (as with `momentum = 1`); average over all.",
-    ),
-    (
-        lambda s: (s.means[0], s.variances[0]),
-        "These are the statistics of the first batch alone; average over all.",
-    ),
-    (
-        lambda s: _moving(s, 1 / len(s.means), False),
-        "A fixed momentum of 1/K does not give equal weights: the weight of a batch shrinks with each later "
-        "one." + OLD,
-    ),
-    (
-        lambda s: _moving(s, 1 / len(s.means), True),
-        "A fixed momentum of 1/K does not give equal weights: the weight of a batch shrinks with each later "
-        "one, and the reset values 0 and 1 keep a share. The k-th batch needs 1/k, as `momentum = None` does.",
-    ),
-    (
-        lambda s: (s.means.sum(0), s.variances.sum(0)),
-        "The statistics of the batches are added up; divide by their number.",
-    ),
-    (
-        lambda s: (s.means.mean(0), s.variances.sum(0)),
-        "The variances of the batches are added up; divide by their number.",
-    ),
-    (
-        lambda s: tuple(
-            (old + new.sum(0)) / (len(new) + 1)
-            for old, new in ((s.old_mean, s.means), (s.old_var, s.variances))
-        ),
-        "The old statistics count as one more batch; only the given batches count.",
-    ),
-    (
-        lambda s: (s.means.sum(0) / (len(s.means) + 1), (1 + s.variances.sum(0)) / (len(s.means) + 1)),
-        "The reset values 0 and 1 count as one more batch (a momentum of 1/(k + 1)); the first batch needs "
-        "the weight 1.",
-    ),
-    (lambda s: _weighted(s.rows, s), BY_SIZE),
-    (lambda s: _weighted(s.sizes, s), BY_SIZE),
-    (lambda s: (s.means.mean(0), (s.variances * (1 - 1 / s.sizes)).mean(0)), BIASED),
-    (
-        lambda s: _weighted(s.sizes, s._replace(variances=s.variances * (1 - 1 / s.sizes))),
-        f"{BIASED} And: {BY_SIZE}",
-    ),
-    (lambda s: _pooled(s, True), f"{MIXED} And: {BY_SIZE}"),
-    (lambda s: _pooled(s, False), f"{MIXED} And: it is biased."),
-    (lambda s: (s.means.mean(0), _pooled(s, True)[1]), MIXED),
-    (lambda s: (s.means.mean(0), _pooled(s, False)[1]), f"{MIXED} And: it is biased."),
-    (
-        lambda s: (
-            s.means.mean(0),
-            (s.variances * (1 - 1 / s.sizes) + s.means**2).mean(0) - s.means.mean(0) ** 2,
-        ),
-        MIXED,
-    ),
-    (
-        lambda s: (s.means.mean(0), s.means.var(0)),
-        "This is the variance of the batch means; the running variance is the mean of the batch variances.",
-    ),
-    (
-        lambda s: (s.means.mean(0), s.variances.sqrt().mean(0)),
-        "These are standard deviations; `running_var` is a variance.",
-    ),
-    (
-        lambda s: (s.means.mean(0), s.variances.sqrt().mean(0) ** 2),
-        "The standard deviations are averaged and squared; average the variances.",
-    ),
-    (
-        lambda s: (s.means.mean(0), s.old_var),
-        "Only the running means are set; the running variances are the old ones.",
-    ),
-    (
-        lambda s: (s.old_mean, s.variances.mean(0)),
-        "Only the running variances are set; the running means are the old ones.",
-    ),
-    (
-        lambda s: (s.means.mean(0), torch.ones_like(s.old_var)),
-        "Only the running means are set; the running variances are reset to 1.",
-    ),
-    (
-        lambda s: (s.variances.mean(0), s.means.mean(0)),
-        "Mean and variance are exchanged.",
-    ),
-    (
-        lambda s: (s.means.median(0).values, s.variances.median(0).values),
-        "This is the median over the batches; take the mean.",
-    ),
-    (
-        lambda s: (s.means[1:].mean(0), s.variances[1:].mean(0)),
-        "The first batch is left out.",
-    ),
-    (
-        lambda s: (s.means[:-1].mean(0), s.variances[:-1].mean(0)),
-        "The last batch is left out.",
-    ),
-    *(
-        (
-            lambda s, m=momentum, fresh=fresh: _moving(s, m, fresh),
-            f"The running average has a momentum of {momentum:g}, so that batches have unequal weights. With "
-            "`momentum = None`, after a reset, all have the same.",
-        )
-        for momentum in (0.01, 0.05, 0.1, 0.2, 0.3, 0.5, 0.9, 0.99)
-        for fresh in (True, False)
-    ),
-]  # fmt: skip

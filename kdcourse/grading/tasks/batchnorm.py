@@ -1,11 +1,11 @@
-"""`netaug_total_loss` and `calibrate_batchnorm`: nets whose weights are slices of a larger one.
+"""`calibrate_batchnorm`: running statistics set anew, and nothing else.
 
-For `calibrate_batchnorm` each try is a small world: a model with old statistics, unequal momenta, gradients
-lying about and modes that are mixed. The statistics that its layers see are collected from a twin.
+Each try is a small world: a model with old statistics, unequal momenta, gradients lying about and modes that
+are mixed. The statistics that its layers see are collected from a twin.
 """
 
 import copy
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -14,65 +14,9 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from kdcourse.grading.compare import close, difference
-from kdcourse.grading.formulas.responses import labels_for, normal
-from kdcourse.grading.function_task import Case, FunctionTask
-from kdcourse.grading.mistakes.supernets import (
-    CALIBRATIONS,
-    Seen,
-    Statistics,
-    equal_weights,
-    netaug,
-    netaug_mistakes,
-)
+from kdcourse.grading.formulas.responses import normal
+from kdcourse.grading.mistakes.batchnorm import CALIBRATIONS, Seen, Statistics, equal_weights
 from kdcourse.grading.probe import Rejected, call, prepare
-
-# --- netaug_total_loss ---
-
-
-def netaug_cases() -> list[Case]:
-    def shows(
-        law: str, B: int, D: int, C: int, M: int, base: int, aug: int, alpha: float, scale=1.0, **options
-    ) -> Case:
-        w1 = options.pop("w1", 0.8 * normal(801 + M + D, M, D))
-        w2 = options.pop("w2", 0.8 * normal(831 + M + C, C, M))
-        x = options.pop("x", scale * normal(861 + B + D, B, D))
-        sizes = {"B": B, "D": D, "C": C, "M": M, "base_width": base, "aug_width": aug, "alpha": alpha}
-        return Case((w1, w2, x, labels_for(B, C), base, aug, alpha), sizes, law, **options)
-
-    return [
-        shows("", 6, 4, 3, 12, 5, 9, 0.7, model_output=True),
-        shows("", 5, 7, 4, 11, 2, 6, 0.3, dtype=torch.float64),
-        shows("", 7, 3, 5, 17, 4, 13, 2.3, scale=2.0),
-        shows("", 4, 6, 11, 14, 3, 8, 1.6, dtype=torch.float64, model_output=True),
-        shows("With an augmented net that has all hidden units", 6, 4, 3, 9, 5, 9, 0.7),
-        shows("At alpha = 0, where only the base net is trained", 5, 4, 3, 12, 5, 9, 0.0),
-        shows("At alpha = 1", 5, 4, 3, 11, 4, 7, 1.0, dtype=torch.float64),
-        shows("With nets of equal width", 5, 4, 3, 12, 6, 6, 0.4),
-        shows("With a base net of one unit", 6, 5, 3, 8, 1, 4, 0.7, dtype=torch.float64),
-        shows("With a single sample", 1, 4, 3, 12, 5, 9, 0.7),
-        shows("With two classes", 5, 4, 2, 12, 3, 7, 1.3, dtype=torch.float64),
-        shows("With as many inputs and classes as hidden units", 5, 6, 6, 6, 3, 5, 0.7),
-        shows("With an input of size 1e3", 5, 4, 3, 12, 5, 9, 0.7, scale=1e3, rtol=1e-3),
-        shows("When called a second time with the same inputs", 6, 4, 3, 12, 5, 9, 0.7, model_output=True),
-    ]  # fmt: skip
-
-
-SLICES = (
-    "Two shapes do not fit. Hidden unit i has *row* i of `w1` (M, D) and *column* i of `w2` (C, M): the net "
-    "of width m has `w1[:m]` and `w2[:, :m]`."
-)
-
-
-def netaug_shapes(args: tuple) -> dict[tuple, str]:
-    B, C = len(args[2]), len(args[1])
-    return {
-        (B, C): "These are logits; the task wants the loss.",
-        (B,): "This is one loss for each sample; take the mean over the batch.",
-        (2,): "These are the two losses; add them, the augmented net's with the weight alpha.",
-    }
-
-
-# --- calibrate_batchnorm ---
 
 
 class Journal(list):
@@ -132,8 +76,13 @@ class World:
         modules = (model or self.model).named_modules()
         return {name: module for name, module in modules if isinstance(module, _BatchNorm)}
 
-    def collect(self, training: bool = True, joined: bool = False, output: bool = False) -> dict[str, Seen]:
+    def collect(
+        self, training: bool = True, joined: bool = False, output: bool = False, in_turn: bool = False
+    ) -> dict[str, Seen]:
         twin = copy.deepcopy(self.model).double().eval()
+        if in_turn:  # what a layer sees behind layers that are calibrated already
+            with torch.no_grad():
+                return self.one_after_another(twin)
         layers, found = self.layers(twin), {}
 
         def note(name: str, x: Tensor) -> None:
@@ -162,6 +111,18 @@ class World:
             )
             for name, layer in layers.items()
         }
+
+    def one_after_another(self, twin: nn.Module) -> dict[str, Seen]:
+        seen, kept = {}, self.model
+        self.model = twin
+        for name, layer in self.layers().items():
+            seen[name] = self.collect(training=False)[name]
+            for buffer, value in zip(
+                (layer.running_mean, layer.running_var), equal_weights(seen[name]), strict=True
+            ):
+                buffer.copy_(value)
+        self.model = kept
+        return seen
 
     def statistics(self) -> dict[str, list[np.ndarray]]:
         return {
@@ -198,6 +159,11 @@ PASSES = [
         "These are statistics of a pass in evaluation mode, where each batch norm still uses its old "
         "statistics, so that the layers behind it see something else than in training mode. While the "
         "batches pass, every batch norm must be in training mode.",
+    ),
+    (
+        {"in_turn": True},
+        "The layers are calibrated one after another, each behind layers in evaluation mode; the convention "
+        "is what they see in training mode, where every batch norm uses the batch it is given.",
     ),
     (
         {"joined": True},
@@ -247,7 +213,8 @@ def mlp(D: int = 4, *, drop: bool = False, affine: bool = True) -> nn.Module:
 def cnn(channels: int = 2, *, drop: bool = False) -> nn.Module:
     return Recorded(
         nn.Conv2d(channels, 3, 2), nn.BatchNorm2d(3), nn.ReLU(), *([nn.Dropout(0.4)] if drop else []),
-        nn.Conv2d(3, 5, 2), nn.BatchNorm2d(5), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(5, 4),
+        nn.Conv2d(3, 5, 2), nn.BatchNorm2d(5), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(),
+        nn.Linear(5, 4),
     )  # fmt: skip
 
 
@@ -308,7 +275,6 @@ def law_worlds() -> Iterator[World]:
         Recorded(nn.Conv1d(2, 4, 2), nn.BatchNorm1d(4), nn.ReLU(), nn.Conv1d(4, 3, 2), nn.BatchNorm1d(3)),
         images(5, 2, 7, shape=(2, 6)),
     )
-    yield World("With a model that has no batch norm", Recorded(nn.Linear(4, 3)), flat(5, 3, features=4))
 
 
 def calibrate_batchnorm(answer: object) -> list[str]:
@@ -346,14 +312,24 @@ def run(function: Callable[..., object], world: World) -> object:
     try:
         result = call(function, NAMES, (world.model, world.batches))
     except Rejected as rejected:
-        raise Rejected(
-            *rejected.feedback, diagnosis=rejected.diagnosis or why_raised(rejected.feedback[0])
-        ) from None
+        if rejected.diagnosis:
+            raise
+        raise Rejected(*rejected.feedback, diagnosis=why_raised(rejected.feedback[0])) from None
     if len(world.batches) != len(world.kept) or any(
         now is not batch or not torch.equal(batch, before)
         for now, (batch, before) in zip(world.batches, world.kept, strict=True)
     ):
         raise Rejected("Your function changes `batches`; the caller still needs them.")
+    if [id(module) for module in world.model.modules()] != world.before["modules"]:
+        raise Rejected("Modules of the model were replaced, added or removed; leave its structure as it is.")
+    for name, parameter in world.model.named_parameters():
+        old = world.before["parameters"].get(name)
+        if old is not None and not torch.equal(parameter.detach(), old):
+            raise Rejected(
+                f"After the call the parameter `{name}` is changed.",
+                diagnosis="Only the statistics change: no optimiser step, and no `reset_parameters()`, which "
+                "resets weight and bias too (`reset_running_stats()` does not).",
+            )
     require_buffers(world)
     return result
 
@@ -368,6 +344,13 @@ def why_raised(seen: str) -> str | None:
 
 def require_buffers(world: World) -> None:
     for name, layer in world.layers().items():
+        counter = layer._buffers.get("num_batches_tracked")
+        if not isinstance(counter, Tensor) or counter.shape != () or counter.is_floating_point():
+            raise Rejected(
+                f"After the call `{name}.num_batches_tracked` is no longer a whole number in a tensor.",
+                diagnosis="`reset_running_stats()` sets the counter to 0, and each pass in training mode "
+                "adds 1 to it; leave it to them.",
+            )
         for kind in ("running_mean", "running_var"):
             buffer = getattr(layer, kind)
             if not isinstance(buffer, Tensor) or kind not in layer._buffers:
@@ -382,14 +365,14 @@ def require_buffers(world: World) -> None:
                 )
             if buffer.shape != (layer.num_features,) or buffer.dtype != torch.float32:
                 raise Rejected(
-                    f"After the call `{name}.{kind}` has shape {tuple(buffer.shape)} and type {buffer.dtype}; "
-                    f"expected are ({layer.num_features},) and torch.float32, as before.",
+                    f"Now `{name}.{kind}` has shape {tuple(buffer.shape)} and type {buffer.dtype}, "
+                    f"not ({layer.num_features},) and torch.float32, as before.",
                     diagnosis="Statistics are kept for each channel (axis 1): average over all other axes, "
                     "and write into the buffer with `copy_`.",
                 )
 
 
-def require_statistics(worlds: Iterable[World]) -> None:
+def require_statistics(worlds: list[World]) -> None:
     """Compare each layer; the mistake must explain every layer that is wrong."""
     wrong: list[tuple[World, str, list[np.ndarray]]] = []
     for world in worlds:
@@ -412,7 +395,7 @@ def require_statistics(worlds: Iterable[World]) -> None:
         f"{'; '.join(parts)} (with {len(world.batches)} batches of sizes "
         f"{', '.join(str(len(batch)) for batch in world.batches)}).",
         *([f"In the same model, right in {', '.join(right)}."] if right else []),
-        diagnosis=diagnose(wrong),
+        diagnosis=diagnose(worlds, wrong),
     )
 
 
@@ -420,7 +403,7 @@ def agrees(got: list[np.ndarray], want: Statistics) -> bool:
     return close(got, [part.numpy() for part in want], rtol=3e-4, atol=1e-5)
 
 
-def diagnose(wrong: list[tuple[World, str, list[np.ndarray]]]) -> str | None:
+def diagnose(worlds: list[World], wrong: list[tuple[World, str, list[np.ndarray]]]) -> str | None:
     def explained(function: Callable[[Seen], Statistics], seen: Callable[[World], dict[str, Seen]]) -> bool:
         return all(agrees(got, function(seen(world)[name])) for world, name, got in wrong)
 
@@ -429,9 +412,11 @@ def diagnose(wrong: list[tuple[World, str, list[np.ndarray]]]) -> str | None:
             "Dropout is active while the batches pass, so that the layers behind it see noise. Put the whole "
             "model into evaluation mode, and then the batch norms alone into training mode."
         )
-    left_out = explained(CALIBRATIONS[0][0], lambda world: world.seen)
-    if left_out and (which := which_layers(wrong)):
-        return which
+    untouched = {
+        (id(world), name) for world, name, got in wrong if agrees(got, CALIBRATIONS[0][0](world.seen[name]))
+    }
+    if untouched and len(untouched) < sum(len(world.layers()) for world in worlds):
+        return which_layers(worlds, untouched)
     for function, sentence in CALIBRATIONS:
         if explained(function, lambda world: world.seen):
             return sentence
@@ -442,26 +427,42 @@ def diagnose(wrong: list[tuple[World, str, list[np.ndarray]]]) -> str | None:
         for function, sentence in CALIBRATIONS:
             if explained(function, lambda world, kind=kind: world.others[kind]):
                 return f"Two things. {kind} And: {sentence}"
-    return None
+    world, name, got = wrong[0]
+    return weights_in_words(got, world.seen[name])
 
 
-def which_layers(wrong: list[tuple[World, str, list[np.ndarray]]]) -> str | None:
+def weights_in_words(got: list[np.ndarray], seen: Seen) -> str | None:
+    """The weights of the batches, of the old statistics and of the reset ones, if such a sum was returned."""
+    columns = [
+        torch.cat([seen.means, seen.variances], 1),
+        torch.cat([seen.old_mean, seen.old_var])[None],
+        torch.cat([torch.zeros_like(seen.old_mean), torch.ones_like(seen.old_var)])[None],
+    ]
+    matrix, K = torch.cat(columns).T.numpy(), len(seen.means)
+    target = np.concatenate(got)
+    if len(matrix) <= K + 2 or not np.isfinite(target).all():
+        return None
+    weights = np.linalg.lstsq(matrix, target, rcond=None)[0]
+    if not close([matrix @ weights], [target], rtol=1e-4, atol=1e-5):
+        return None
+    *batches, old, fresh = weights
+    parts = [f"the batches with {', '.join(f'{weight:.2g}' for weight in batches)}"]
+    parts += [f"the old statistics with {old:.2g}"] if abs(old) > 1e-3 else []
+    parts += [f"the reset values with {fresh:.2g}"] if abs(fresh) > 1e-3 else []
+    return f"Your statistics weight {', and '.join(parts)}. Each of the {K} batches needs 1/{K}."
+
+
+def which_layers(worlds: list[World], untouched: set[tuple[int, str]]) -> str:
     """What the layers that were left out have in common, and no other layer has."""
-    met = list({id(world): world for world, _, _ in wrong}.values())
-    missed = {(id(world), name) for world, name, _ in wrong}
 
     def are(belongs: Callable[[World, str, nn.Module], bool]) -> bool:
-        return missed == {
+        return untouched == {
             (id(world), name)
-            for world in met
+            for world in worlds
             for name, layer in world.layers().items()
             if belongs(world, name, layer)
         }
 
-    if are(lambda *_: True) and not any(world.law for world in met):
-        kinds = {type(world.layers()[name]).__name__ for world, name, _ in wrong}
-        # Whole models are left out; those of other layers may have been right.
-        return f"{kinds.pop()} is left out: every kind of batch norm counts." if len(kinds) == 1 else None
     if are(lambda world, name, _: not world.before["training"][name]):
         return (
             "Batch norms that were in evaluation mode are left out; every one is calibrated, and gets its "
@@ -471,16 +472,14 @@ def which_layers(wrong: list[tuple[World, str, list[np.ndarray]]]) -> str | None
         if are(lambda world, name, layer, kind=kind: isinstance(layer, kind)):
             return f"{kind.__name__} is left out: every kind of batch norm counts."
     if are(lambda world, name, _: name.count(".") > 1):
-        return "Batch norms deep inside are left out: `model.modules()` finds them all, `children()` does not."
-    if are(lambda world, name, _: True):
-        return None
+        return (
+            "Batch norms deep inside are left out: `model.modules()` finds them all, `children()` does not."
+        )
     return "Only some of the batch norms are calibrated: `model.modules()` finds them all."
 
 
 def require_state(world: World) -> None:
     before, now = world.before, world.state()
-    if now["modules"] != before["modules"]:
-        raise Rejected("Modules of the model were replaced, added or removed; leave its structure as it is.")
     if now["training"] != before["training"]:
         changed = [name for name, flag in now["training"].items() if flag != before["training"][name]]
         shown = ", ".join(f"`{name}`" for name in changed[:4]) + (", …" if len(changed) > 4 else "")
@@ -503,12 +502,6 @@ def require_state(world: World) -> None:
             "on with them.",
         )
     for key, seen, advice in (
-        (
-            "parameters",
-            "is changed",
-            "Only the statistics change: no optimiser step, and no `reset_parameters()`, which resets weight "
-            "and bias too (`reset_running_stats()` does not).",
-        ),
         (
             "gradients",
             "has another `.grad` than before",
@@ -539,7 +532,9 @@ def require_state(world: World) -> None:
 def remarks(function: Callable[..., object], returned: list[object]) -> list[str]:
     told = []
     if any(result is not None for result in returned):
-        told.append("A remark: your function returns something; the model is changed in place, and that is all.")
+        told.append(
+            "A remark: your function returns something; the model is changed in place, and that is all."
+        )
     volumes = Recorded(nn.Conv3d(1, 2, 1), nn.BatchNorm3d(2))
     try:
         world = World("", volumes, images(3, 2, shape=(1, 2, 3, 2)))
@@ -551,9 +546,5 @@ def remarks(function: Callable[..., object], returned: list[object]) -> list[str
 
 
 TASKS = {
-    "netaug_total_loss": FunctionTask(
-        ("w1", "w2", "x", "labels", "base_width", "aug_width", "alpha"), "a scalar",
-        netaug, netaug_cases, netaug_mistakes, learns=(0, 1), shapes=netaug_shapes, misfit=SLICES,
-    ),
     "calibrate_batchnorm": calibrate_batchnorm,
 }  # fmt: skip
