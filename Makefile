@@ -60,13 +60,13 @@ test test-quick test-notebooks notebooks times mutation: export OMP_NUM_THREADS 
 test: $(STAMP) ## everything: lint, all tests, all notebooks; WORKERS=8: in so many processes
 	@$(MAKE) --no-print-directory lint
 	@echo "==> All tests"
-	@$(PY) -m pytest -n $(WORKERS)
+	@$(PY) -m pytest -n $(WORKERS) --dist worksteal
 	@$(MAKE) --no-print-directory test-notebooks
 	@echo "==> All tests passed"
 
 test-quick: $(STAMP) ## the every-day tests: no slow ones, no notebooks
 	@echo "==> Tests without the slow ones"
-	@$(PY) -m pytest -n $(WORKERS) -m "not slow"
+	@$(PY) -m pytest -n $(WORKERS) --dist worksteal -m "not slow"
 
 # tests/offline holds the module that keeps the notebooks' kernels off the network.
 test-notebooks: $(STAMP) ## execute lectures and solutions offline, compare the outputs marked for it

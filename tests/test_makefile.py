@@ -119,11 +119,11 @@ def test_test_runs_lint_then_tests_then_notebooks(course):
     status, said, commands = make(course, "test")
     assert status == 0, said
     assert [command.split()[1] for command in commands] == ["ruff", "kdcourse.cli", "pytest", "pytest"]
-    assert commands[2] == "-m pytest -n 2"
+    assert commands[2] == "-m pytest -n 2 --dist worksteal"
     # A notebook's cells share a kernel: they must stay in one process.
     assert commands[3].startswith("-m pytest -n 2 --dist loadfile --nbval-lax ")
     assert commands[3].endswith(" notebooks/01_soft_targets.ipynb")
-    assert make(course, "test-quick", "WORKERS=5")[2] == ["-m pytest -n 5 -m not slow"]
+    assert make(course, "test-quick", "WORKERS=5")[2] == ["-m pytest -n 5 --dist worksteal -m not slow"]
 
 
 def test_an_old_python_is_refused_before_anything_is_made(course):
