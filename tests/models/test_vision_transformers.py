@@ -94,7 +94,7 @@ def test_windows_do_not_meet(make):
     module, x = shaken(make(6, 2, 3)), image(1, 6, 6, 6)
     other = x.clone()
     other[..., 4, 1] += 5  # in the window below on the left
-    changed = (module(x) != module(other)).any(1)[0]
+    changed = ((module(x) - module(other)).abs() > 1e-9).any(1)[0]  # other windows may round otherwise
     assert changed[3:, :3].all() and changed.sum() == 9
 
 
