@@ -21,6 +21,13 @@ from kdcourse.models.tiny_vit import POSITIONS, absolute_offsets, join_windows, 
 from kdcourse.training import SeedStack, seeded
 
 
+@pytest.fixture(autouse=True)
+def same_initial_weights():
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        yield
+
+
 def shaken(module, seed=0):
     """Every parameter and statistic away from its beginning, so that nothing is 0 or 1 by chance."""
     generator = torch.Generator().manual_seed(seed)
@@ -93,9 +100,10 @@ def test_window_attention_against_loops(relative):
 def test_windows_do_not_meet(make):
     module, x = shaken(make(6, 2, 3)), image(1, 6, 6, 6)
     other = x.clone()
-    other[..., 4, 1] += 5  # in the window below on the left
-    changed = ((module(x) - module(other)).abs() > 1e-9).any(1)[0]  # other windows may round otherwise
-    assert changed[3:, :3].all() and changed.sum() == 9
+    other[:, 0, 4, 1] += 5  # in the window below on the left; not all channels alike, or the norm hides it
+    changed = ((module(x) - module(other)).abs() > 1e-12).any(1)[0]
+    # Of the window, not all must change: a ReLU may be shut.
+    assert changed[3:, :3].sum() == changed.sum() >= 2
 
 
 def test_mirrored_windows_give_mirrored_results_and_places_count():
