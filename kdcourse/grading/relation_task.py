@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from kdcourse.grading.function_task import FunctionTask, Pair, Run
+from kdcourse.grading.function_task import FunctionTask, Pair
 from kdcourse.grading.probe import Rejected
 
 HUGE = 30.0  # times our largest gradient: not a rounding error, but a division by nearly 0
@@ -29,25 +29,20 @@ class RelationTask(FunctionTask):
         got, want = pairs[-1].got, pairs[-1].want
         if got.gradients is None and not any(array.any() for array in want.gradients or []):
             # Nothing depends on the student here, so a graph may be missing as well as zero.
-            pairs[-1] = replace_got(pairs[-1], got._replace(gradients=want.gradients))
+            pairs[-1] = pairs[-1]._replace(got=got._replace(gradients=want.gradients))
         super().require_law(pairs)
 
     def recognise(self, pairs: list[Pair], gradients: bool) -> str | None:
         case, got, want = pairs[-1]
-        found = [*got.value, *(got.gradients or [])]
         if not all(np.isfinite(array).all() for pair in pairs for array in arrays(pair)):
             return self.not_finite
         if gradients and got.gradients and size(got.gradients) > HUGE * size(want.gradients):
-            return f"The gradient is huge: its largest entry is {size(found[1:]):.1g}. {self.not_finite}"
+            return f"The gradient is huge: its largest entry is {size(got.gradients):.1g}. {self.not_finite}"
         return super().recognise(pairs, gradients) or self.advice.get(case.law)
 
 
 def arrays(pair: Pair) -> list[np.ndarray]:
     return [*pair.got.value, *(pair.got.gradients or [])]
-
-
-def replace_got(pair: Pair, got: Run) -> Pair:
-    return pair._replace(got=got)
 
 
 def size(parts: list[np.ndarray] | None) -> float:
