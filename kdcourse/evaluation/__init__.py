@@ -1,13 +1,17 @@
-"""Did it work? Accuracy and calibration of predictions, and honest statistics over seeds."""
+"""Did it work? Accuracy and calibration of predictions, probes of features, and honest statistics over
+seeds."""
 
 from kdcourse.evaluation.predictions import accuracy, expected_calibration_error, predict
+from kdcourse.evaluation.probes import few_shot_accuracy, linear_probe
 from kdcourse.evaluation.statistics import Estimate, gap_closed, mean_interval, paired_difference
 
 __all__ = [
     "Estimate",
     "accuracy",
     "expected_calibration_error",
+    "few_shot_accuracy",
     "gap_closed",
+    "linear_probe",
     "mean_interval",
     "paired_difference",
     "predict",

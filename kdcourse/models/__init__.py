@@ -6,6 +6,7 @@ from kdcourse.models.connectors import conv_regressor, linear_regressor, project
 from kdcourse.models.contrastive import ContrastiveMemory, InBatchContrast, noise_contrastive_loss
 from kdcourse.models.critic import ScoreMapCritic, SpectralConv2d
 from kdcourse.models.efficient_vit import CascadedGroupAttention, EfficientViTBlock, efficient_vit
+from kdcourse.models.exits import MultiExitNet, exit_mlp
 from kdcourse.models.factor import Paraphraser, Translator
 from kdcourse.models.online import MultiBranchNet, ONEGate
 from kdcourse.models.review import KnowledgeReview, ReviewFusion
@@ -23,6 +24,8 @@ __all__ = [
     "mlp",
     "small_cnn",
     "WidthSlicedNet",
+    "MultiExitNet",
+    "exit_mlp",
     # small vision Transformers
     "tiny_vit",
     "MBConv",

@@ -3,6 +3,7 @@ survive."""
 
 from kdcourse.training.batches import Batches
 from kdcourse.training.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
+from kdcourse.training.early_stopping import Best, fit_keeping_best
 from kdcourse.training.loop import fit, warmup_cosine
 from kdcourse.training.netaug import calibrate_batchnorm, export_tiny, network_augmentation, sort_hidden
 from kdcourse.training.objectives import distillation, stored_distillation, supervised
@@ -13,6 +14,7 @@ from kdcourse.training.teacher import Teacher
 
 __all__ = [
     "Batches",
+    "Best",
     "CheckpointError",
     "SeedStack",
     "SoftLabelError",
@@ -23,6 +25,7 @@ __all__ = [
     "distillation",
     "export_tiny",
     "fit",
+    "fit_keeping_best",
     "for_each_seed",
     "load_checkpoint",
     "network_augmentation",
