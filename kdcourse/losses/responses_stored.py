@@ -129,13 +129,11 @@ def densify_soft_targets(values: Tensor, indices: Tensor, num_classes: int) -> T
     if not isinstance(num_classes, Integral) or num_classes < 1:
         raise ValueError(f"num_classes: expected a positive whole number, got {num_classes}")
     _check_stored(values, indices, num_classes)
-    values = wide(values.detach())
-    spread = _spread(values, num_classes).expand(-1, num_classes)
-    return spread.scatter(1, indices.long(), values)
+    return _written_out(wide(values.detach()), indices, num_classes)
 
 
 def sparse_soft_cross_entropy(student_logits: Tensor, values: Tensor, indices: Tensor) -> Tensor:
-    r"""Soft cross-entropy (T = 1) against stored soft labels, without writing them out in full.
+    r"""Soft cross-entropy (T = 1) against stored soft labels.
 
     .. math:: -\frac{1}{B} \sum_b \Big[ \sum_j v_{bj} \log q_{b i_{bj}} + r_b \sum_{c \notin i_b} \log q_{bc}
               \Big], \qquad r_b = \frac{\max(0, 1 - \sum_j v_{bj})}{C - k}, \quad q = softmax(s)
@@ -159,7 +157,7 @@ def sparse_soft_cross_entropy(student_logits: Tensor, values: Tensor, indices: T
 
     Source:
         Wu, Zhang, Peng, Liu, Xiao, Fu & Yuan, "TinyViT: Fast Pretraining Distillation for Small Vision
-        Transformers", ECCV 2022, section 3, whose code writes the (B, C) labels out.
+        Transformers", ECCV 2022, section 3.
 
     >>> import torch
     >>> values, indices = torch.tensor([[0.5, 0.25]]), torch.tensor([[3, 0]])
@@ -172,11 +170,7 @@ def sparse_soft_cross_entropy(student_logits: Tensor, values: Tensor, indices: T
     _check_stored(values, indices, classes)
     check_same_batch(("student_logits", "values"), student_logits, values)
     student, values = wide_pair(student_logits, values)
-    log_q = F.log_softmax(student, dim=1)
-    spread = _spread(values, classes)
-    # Every class gets the spread; a stored one is among them and has the rest on top.
-    on_top = ((values - spread) * log_q.gather(1, indices.long())).sum()
-    loss = (on_top + (spread * log_q).sum()) / -len(student)
+    loss = F.cross_entropy(student, _written_out(values, indices, classes))
     return loss.to(student_logits.dtype)
 
 
@@ -203,8 +197,9 @@ def _check_stored(values: Tensor, indices: Tensor, classes: int) -> None:
             )
 
 
-def _spread(values: Tensor, classes: int) -> Tensor:
-    """(B, 1): the probability of each class that is not stored."""
+def _written_out(values: Tensor, indices: Tensor, classes: int) -> Tensor:
+    """(B, C): the stored probabilities at their classes, and an equal share of what is missing elsewhere."""
     missing = (1 - values.sum(dim=1, keepdim=True)).clamp(min=0)
     others = classes - values.shape[1]
-    return missing / others if others else torch.zeros_like(missing)
+    spread = missing / others if others else torch.zeros_like(missing)
+    return spread.expand(-1, classes).scatter(1, indices.long(), values)
