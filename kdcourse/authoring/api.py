@@ -1,6 +1,6 @@
-"""Write the pages that list all losses and learned parts, from their docstrings.
+"""Write the pages that list losses, networks, and tools of training and evaluation, from the docstrings.
 
-    kdcourse api            write docs/api/losses.md and docs/api/models.md
+    kdcourse api            write the pages of docs/api
     kdcourse api --check    only compare, for the tests: exit 1 and say which page is out of date
 
 The code is read, not run (griffe parses it): no torch is imported. Names come in the order of the package's
@@ -30,6 +30,18 @@ PAGES = {
         "Networks and learned parts",
         "`nn.Module`s and functions that make them: `from kdcourse.models import projector`. What they are "
         "trained with are the [losses](losses.md).",
+    ),
+    "training": (
+        "kdcourse.training",
+        "Training",
+        "One loop, and what is handed to it: `from kdcourse.training import fit`. What is trained are the "
+        "[networks](models.md), with the [losses](losses.md); did it work? See [evaluation](evaluation.md).",
+    ),
+    "evaluation": (
+        "kdcourse.evaluation",
+        "Evaluation",
+        "Scores of predictions and features, and statistics over seeds: `from kdcourse.evaluation import "
+        "accuracy`.",
     ),
 }
 _TITLES = {"raises": "Raises", "returns": "Returns", "parameters": "Arguments", "attributes": "Attributes"}

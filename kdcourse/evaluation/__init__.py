@@ -6,13 +6,16 @@ from kdcourse.evaluation.probes import few_shot_accuracy, linear_probe
 from kdcourse.evaluation.statistics import Estimate, gap_closed, mean_interval, paired_difference
 
 __all__ = [
-    "Estimate",
+    # predictions
+    "predict",
     "accuracy",
     "expected_calibration_error",
-    "few_shot_accuracy",
-    "gap_closed",
+    # features
     "linear_probe",
+    "few_shot_accuracy",
+    # statistics over seeds
     "mean_interval",
     "paired_difference",
-    "predict",
+    "gap_closed",
+    "Estimate",
 ]

@@ -13,27 +13,33 @@ from kdcourse.training.soft_label_writer import audit_soft_labels, write_soft_la
 from kdcourse.training.teacher import Teacher
 
 __all__ = [
-    "Batches",
-    "Best",
-    "CheckpointError",
-    "SeedStack",
-    "SoftLabelError",
-    "SoftLabelStore",
-    "Teacher",
-    "audit_soft_labels",
-    "calibrate_batchnorm",
-    "distillation",
-    "export_tiny",
+    # the loop
     "fit",
     "fit_keeping_best",
-    "for_each_seed",
-    "load_checkpoint",
-    "network_augmentation",
-    "save_checkpoint",
-    "seeded",
-    "sort_hidden",
-    "stored_distillation",
-    "supervised",
+    "Best",
     "warmup_cosine",
+    "Batches",
+    "Teacher",
+    # objectives
+    "supervised",
+    "distillation",
+    "stored_distillation",
+    "network_augmentation",
+    # many seeds at once
+    "SeedStack",
+    "for_each_seed",
+    "seeded",
+    # soft labels in a store
     "write_soft_labels",
+    "audit_soft_labels",
+    "SoftLabelStore",
+    "SoftLabelError",
+    # network augmentation
+    "sort_hidden",
+    "calibrate_batchnorm",
+    "export_tiny",
+    # checkpoints
+    "save_checkpoint",
+    "load_checkpoint",
+    "CheckpointError",
 ]

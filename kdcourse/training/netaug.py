@@ -59,8 +59,9 @@ def sort_hidden(net: nn.Module, optimizer: Optimizer | None = None) -> None:
         optimizer: of whose state every tensor that looks like its parameter is sorted as well.
 
     Source:
-        The code of Cai, Gan, Lin & Han, "Network Augmentation for Tiny Deep Learning", ICLR 2022; the sorting
-        is that of Cai, Gan, Wang, Zhang & Han, "Once-for-All", ICLR 2020.
+        Cai, Gan, Wang, Zhang & Han, "Once-for-All: Train One Network and Specialize it for Efficient
+        Deployment", ICLR 2020; the code of Cai, Gan, Lin & Han, "Network Augmentation for Tiny Deep
+        Learning", ICLR 2022, does the same.
     """
     tensors, sliced, lead = _parts(net)
     moments = {
