@@ -2,6 +2,7 @@
 
 import random
 import signal
+import sys
 import threading
 import time
 import warnings
@@ -164,6 +165,30 @@ def test_the_limit_is_for_all_calls_together(monkeypatch):
     monkeypatch.setattr(grading, "TIME_LIMIT", 0.5)
     slow = lambda *args: (time.sleep(0.1), right(*args))[1]  # noqa: E731
     assert "did not finish" in check("kd_loss", slow).feedback[0]
+
+
+@posix
+def test_an_import_may_take_long(monkeypatch, tmp_path):
+    """A first optimiser loads hundreds of modules; that is not a loop of the learner's."""
+    (tmp_path / "slow_to_load.py").write_text("import time\ntime.sleep(0.5)\n", encoding="utf-8")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(grading, "TIME_LIMIT", 0.2)
+
+    def loads(*args):
+        import slow_to_load  # noqa: F401
+
+        return right(*args)
+
+    def loads_and_never_ends(*args):
+        loads(*args)
+        while True:
+            pass
+
+    for name in ("slow_to_load", None):
+        monkeypatch.delitem(sys.modules, "slow_to_load", raising=False)
+        report = check("kd_loss", loads if name else loads_and_never_ends)
+        assert report.passed == bool(name), report
+    assert "did not finish" in report.feedback[0]
 
 
 @posix
