@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 
 import torch
@@ -127,5 +128,11 @@ def _tensors(net: nn.Module) -> dict[str, Tensor]:
 
 @lru_cache(maxsize=4096)
 def _skeleton(make_net: Callable[..., nn.Module], widths: tuple[int, ...]) -> nn.Module:
-    with torch.device("meta"):
-        return make_net(*widths)
+    def build() -> nn.Module:
+        with torch.device("meta"):
+            return make_net(*widths)
+
+    # In a SeedStack this is called under vmap, which would refuse the random initial weights; vmap, like all
+    # modes of torch, holds for its own thread only.
+    with ThreadPoolExecutor(max_workers=1) as elsewhere:
+        return elsewhere.submit(build).result()

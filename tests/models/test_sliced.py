@@ -135,3 +135,17 @@ def test_widths_that_cannot_be(widths, widest, said):
 def test_nets_that_do_not_fit():
     with pytest.raises(ValueError, match=r"^make_net: expected nets that fit into the widest one"):
         WidthSlicedNet(lambda width: mlp(12, 8 - width, 3), (2,), (4,))
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_many_seeds_at_once_at_a_width_that_was_never_run(name):
+    """The net of a new width is built while vmap runs, which would not let it draw its initial weights."""
+    case = CASES[name]
+    make, widths, widest, between, x = case
+    # Of this function nothing is cached yet.
+    stack = SeedStack(lambda: WidthSlicedNet(lambda *w: make(*w), widths, widest), [0, 1]).eval()
+    state = torch.random.get_rng_state()
+    got = stack(x.expand(2, *x.shape), widths=between)
+    assert torch.equal(torch.random.get_rng_state(), state)
+    for k in range(2):
+        torch.testing.assert_close(got[k], sliced(case, seed=k).eval()(x, widths=between))
