@@ -1,11 +1,11 @@
 """What do teacher and student see? Image sets that need no download, and CIFAR-10 for those who fetch it.
 
 ``load_digits`` and ``split_digits`` give scikit-learn's real handwritten digits, ``draw_shapes`` draws as
-many shapes as asked for, ``draw_shape_grid`` shapes of 80 classes that run into each other, ``load_cifar10``
-reads CIFAR-10 from disk. ``random_affine``, ``random_flip_shift`` and ``augmented_pool`` transform images;
-``SeededAffine`` does it by a seed for each image, so that it can be replayed; ``replace_labels`` makes labels
-wrong. Everything random follows from a seed or a generator that the caller passes: the global random states
-are neither read nor changed.
+many shapes as asked for, ``draw_scenes`` several in one image, ``draw_shape_grid`` shapes of 80 classes that
+run into each other, and ``load_cifar10`` reads CIFAR-10 from disk. ``random_affine``, ``random_flip_shift``
+and ``augmented_pool`` transform images; ``SeededAffine`` does it by a seed for each image, so that it can be
+replayed; ``replace_labels`` makes labels wrong. Everything random follows from a seed or a generator that the
+caller passes: the global random states are neither read nor changed.
 """
 
 from kdcourse.data.augment import augmented_pool, random_affine, random_flip_shift
@@ -13,19 +13,23 @@ from kdcourse.data.cifar10 import DatasetMissingError, load_cifar10
 from kdcourse.data.digits import DigitSplits, load_digits, split_digits
 from kdcourse.data.noise import replace_labels
 from kdcourse.data.replay import SeededAffine, uniform_from_seeds
+from kdcourse.data.scenes import SCENE_KINDS, SceneSet, draw_scenes
 from kdcourse.data.sets import ImageSet, stack_sets
 from kdcourse.data.shape_grid import SHAPE_GRID_KINDS, draw_shape_grid
 from kdcourse.data.shapes import SHAPE_NAMES, ShapeSet, draw_shapes
 
 __all__ = [
+    "SCENE_KINDS",
     "SHAPE_GRID_KINDS",
     "SHAPE_NAMES",
     "DatasetMissingError",
     "DigitSplits",
     "ImageSet",
+    "SceneSet",
     "SeededAffine",
     "ShapeSet",
     "augmented_pool",
+    "draw_scenes",
     "draw_shape_grid",
     "draw_shapes",
     "load_cifar10",
