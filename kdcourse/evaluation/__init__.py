@@ -1,6 +1,7 @@
 """Did it work? Accuracy and calibration of predictions, probes of features, and honest statistics over
 seeds."""
 
+from kdcourse.evaluation.detection import average_precision
 from kdcourse.evaluation.predictions import accuracy, expected_calibration_error, predict
 from kdcourse.evaluation.probes import few_shot_accuracy, linear_probe
 from kdcourse.evaluation.statistics import Estimate, gap_closed, mean_interval, paired_difference
@@ -10,6 +11,8 @@ __all__ = [
     "predict",
     "accuracy",
     "expected_calibration_error",
+    # detections
+    "average_precision",
     # features
     "linear_probe",
     "few_shot_accuracy",

@@ -56,6 +56,7 @@ from kdcourse.losses.tasks import (
     class_weighted_soft_cross_entropy,
     localization_distillation_loss,
 )
+from kdcourse.losses.tasks_boxes import distribution_focal_loss
 from kdcourse.losses.tasks_dense import (
     adversarial_loss,
     critic_hinge_loss,
@@ -104,6 +105,7 @@ __all__ = [
     # tasks
     "bounded_regression_loss",
     "localization_distillation_loss",
+    "distribution_focal_loss",
     "class_weighted_soft_cross_entropy",
     "attention_score_loss",
     "segmentation_kd_loss",

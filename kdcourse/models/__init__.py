@@ -5,6 +5,15 @@ from kdcourse.models.cifar_resnet import cifar_resnet
 from kdcourse.models.connectors import conv_regressor, linear_regressor, projector
 from kdcourse.models.contrastive import ContrastiveMemory, InBatchContrast, noise_contrastive_loss
 from kdcourse.models.critic import ScoreMapCritic, SpectralConv2d
+from kdcourse.models.detector import (
+    Detection,
+    assign_boxes,
+    boxes_from_edges,
+    edge_distances,
+    found_boxes,
+    grid_places,
+    small_detector,
+)
 from kdcourse.models.efficient_vit import CascadedGroupAttention, EfficientViTBlock, efficient_vit
 from kdcourse.models.exits import MultiExitNet, exit_mlp
 from kdcourse.models.factor import Paraphraser, Translator
@@ -26,6 +35,14 @@ __all__ = [
     "WidthSlicedNet",
     "MultiExitNet",
     "exit_mlp",
+    # detectors
+    "small_detector",
+    "Detection",
+    "grid_places",
+    "assign_boxes",
+    "edge_distances",
+    "boxes_from_edges",
+    "found_boxes",
     # small vision Transformers
     "tiny_vit",
     "MBConv",
