@@ -2,15 +2,17 @@
 
 ``load_digits`` and ``split_digits`` give scikit-learn's real handwritten digits, ``draw_shapes`` draws as
 many shapes as asked for, ``draw_scenes`` several in one image, ``draw_shape_grid`` shapes of 80 classes that
-run into each other, and ``load_cifar10`` reads CIFAR-10 from disk. ``random_affine``, ``random_flip_shift``
-and ``augmented_pool`` transform images; ``SeededAffine`` does it by a seed for each image, so that it can be
-replayed; ``replace_labels`` makes labels wrong. Everything random follows from a seed or a generator that the
-caller passes: the global random states are neither read nor changed.
+run into each other, and ``load_cifar10`` reads CIFAR-10 from disk; ``draw_block_model`` draws a graph.
+``random_affine``, ``random_flip_shift`` and ``augmented_pool`` transform images; ``SeededAffine`` does it by a
+seed for each image, so that it can be replayed; ``replace_labels`` makes labels wrong. Everything random
+follows from a seed or a generator that the caller passes: the global random states are neither read nor
+changed.
 """
 
 from kdcourse.data.augment import augmented_pool, random_affine, random_flip_shift
 from kdcourse.data.cifar10 import DatasetMissingError, load_cifar10
 from kdcourse.data.digits import DigitSplits, load_digits, split_digits
+from kdcourse.data.graphs import GraphSet, draw_block_model
 from kdcourse.data.noise import replace_labels
 from kdcourse.data.replay import SeededAffine, uniform_from_seeds
 from kdcourse.data.scenes import SCENE_KINDS, SceneSet, draw_scenes
@@ -24,11 +26,13 @@ __all__ = [
     "SHAPE_NAMES",
     "DatasetMissingError",
     "DigitSplits",
+    "GraphSet",
     "ImageSet",
     "SceneSet",
     "SeededAffine",
     "ShapeSet",
     "augmented_pool",
+    "draw_block_model",
     "draw_scenes",
     "draw_shape_grid",
     "draw_shapes",

@@ -17,6 +17,7 @@ from kdcourse.models.detector import (
 from kdcourse.models.efficient_vit import CascadedGroupAttention, EfficientViTBlock, efficient_vit
 from kdcourse.models.exits import MultiExitNet, exit_mlp
 from kdcourse.models.factor import Paraphraser, Translator
+from kdcourse.models.graph import GraphConv, GraphNet
 from kdcourse.models.online import MultiBranchNet, ONEGate
 from kdcourse.models.review import KnowledgeReview, ReviewFusion
 from kdcourse.models.sliced import WidthSlicedNet
@@ -43,6 +44,9 @@ __all__ = [
     "edge_distances",
     "boxes_from_edges",
     "found_boxes",
+    # graphs
+    "GraphNet",
+    "GraphConv",
     # small vision Transformers
     "tiny_vit",
     "MBConv",
