@@ -2,11 +2,11 @@
 
 ``load_digits`` and ``split_digits`` give scikit-learn's real handwritten digits, ``draw_shapes`` draws as
 many shapes as asked for, ``draw_scenes`` several in one image, ``draw_shape_grid`` shapes of 80 classes that
-run into each other, and ``load_cifar10`` reads CIFAR-10 from disk; ``draw_block_model`` draws a graph.
-``random_affine``, ``random_flip_shift`` and ``augmented_pool`` transform images; ``SeededAffine`` does it by a
-seed for each image, so that it can be replayed; ``replace_labels`` makes labels wrong. Everything random
-follows from a seed or a generator that the caller passes: the global random states are neither read nor
-changed.
+run into each other, and ``load_cifar10`` reads CIFAR-10 from disk; ``draw_block_model`` draws a graph,
+``draw_sequences`` texts. ``random_affine``, ``random_flip_shift`` and ``augmented_pool`` transform images;
+``SeededAffine`` does it by a seed for each image, so that it can be replayed; ``replace_labels`` makes labels
+wrong. Everything random follows from a seed or a generator that the caller passes: the global random states
+are neither read nor changed.
 """
 
 from kdcourse.data.augment import augmented_pool, random_affine, random_flip_shift
@@ -16,6 +16,7 @@ from kdcourse.data.graphs import GraphSet, draw_block_model
 from kdcourse.data.noise import replace_labels
 from kdcourse.data.replay import SeededAffine, uniform_from_seeds
 from kdcourse.data.scenes import SCENE_KINDS, SceneSet, draw_scenes
+from kdcourse.data.sequences import SequenceSet, draw_sequences
 from kdcourse.data.sets import ImageSet, stack_sets
 from kdcourse.data.shape_grid import SHAPE_GRID_KINDS, draw_shape_grid
 from kdcourse.data.shapes import SHAPE_NAMES, ShapeSet, draw_shapes
@@ -30,10 +31,12 @@ __all__ = [
     "ImageSet",
     "SceneSet",
     "SeededAffine",
+    "SequenceSet",
     "ShapeSet",
     "augmented_pool",
     "draw_block_model",
     "draw_scenes",
+    "draw_sequences",
     "draw_shape_grid",
     "draw_shapes",
     "load_cifar10",

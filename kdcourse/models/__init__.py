@@ -20,6 +20,7 @@ from kdcourse.models.factor import Paraphraser, Translator
 from kdcourse.models.graph import GraphConv, GraphNet
 from kdcourse.models.online import MultiBranchNet, ONEGate
 from kdcourse.models.review import KnowledgeReview, ReviewFusion
+from kdcourse.models.sequence import EncoderLayer, SequenceNet
 from kdcourse.models.sliced import WidthSlicedNet
 from kdcourse.models.small import mlp, small_cnn
 from kdcourse.models.staged import StagedNet, count_parameters
@@ -44,6 +45,9 @@ __all__ = [
     "edge_distances",
     "boxes_from_edges",
     "found_boxes",
+    # texts
+    "SequenceNet",
+    "EncoderLayer",
     # graphs
     "GraphNet",
     "GraphConv",
