@@ -4,6 +4,7 @@ seeds."""
 from kdcourse.evaluation.detection import average_precision
 from kdcourse.evaluation.predictions import accuracy, expected_calibration_error, predict
 from kdcourse.evaluation.probes import few_shot_accuracy, linear_probe
+from kdcourse.evaluation.segmentation import boundary_iou, mean_iou
 from kdcourse.evaluation.statistics import Estimate, gap_closed, mean_interval, paired_difference
 
 __all__ = [
@@ -11,8 +12,10 @@ __all__ = [
     "predict",
     "accuracy",
     "expected_calibration_error",
-    # detections
+    # boxes and pixels
     "average_precision",
+    "mean_iou",
+    "boundary_iou",
     # features
     "linear_probe",
     "few_shot_accuracy",
