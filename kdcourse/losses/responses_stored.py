@@ -200,6 +200,5 @@ def _check_stored(values: Tensor, indices: Tensor, classes: int) -> None:
 def _written_out(values: Tensor, indices: Tensor, classes: int) -> Tensor:
     """(B, C): the stored probabilities at their classes, and an equal share of what is missing elsewhere."""
     missing = (1 - values.sum(dim=1, keepdim=True)).clamp(min=0)
-    others = classes - values.shape[1]
-    spread = missing / others if others else torch.zeros_like(missing)
+    spread = missing / max(1, classes - values.shape[1])  # without other classes all of it is overwritten
     return spread.expand(-1, classes).scatter(1, indices.long(), values)

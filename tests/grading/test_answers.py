@@ -45,7 +45,8 @@ LARGE = (
     "attention_map at_loss nst_mmd_loss fsp_matrix rkd_distance_loss rkd_angle_loss "
     "similarity_preserving_loss infonce_distillation_loss sparse_topk_soft_labels reconstruct_soft_labels "
     "soft_cross_entropy_from_sparse cached_teacher_logits self_distillation_loss dml_losses "
-    "netaug_total_loss calibrate_batchnorm"
+    "netaug_total_loss calibrate_batchnorm bounded_regression_loss localization_distillation_loss "
+    "seg_kd_loss bayes_distilled_risk"
 )
 
 

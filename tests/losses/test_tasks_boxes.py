@@ -63,6 +63,11 @@ def test_a_target_out_of_range_counts_as_the_nearest_bin(outside, nearest):
     assert torch.equal(one, other)
 
 
+@pytest.mark.parametrize("bins", [2, 5])
+def test_a_target_that_is_not_a_number_is_seen_in_the_loss(bins):
+    assert distribution_focal_loss(torch.zeros(1, 4, bins), torch.full((1, 4), math.nan)).isnan()
+
+
 def test_no_gradient_reaches_the_target():
     target = torch.full((1, 4), 1.5, requires_grad=True)
     edges = torch.zeros(1, 4, 4, requires_grad=True)
@@ -73,12 +78,22 @@ def test_no_gradient_reaches_the_target():
 @pytest.mark.parametrize(
     ("edges", "target", "message"),
     [
-        (torch.zeros(2, 3, 5), torch.zeros(2, 3), "edge_bins: expected shape"),
-        (torch.zeros(2, 4, 5), torch.zeros(3, 4), "target: expected shape"),
-        (torch.zeros(2, 4, 1), torch.zeros(2, 4), "n >= 2"),
-        (torch.zeros(0, 4, 5), torch.zeros(0, 4), "edge_bins"),
+        (
+            torch.zeros(2, 3, 5),
+            torch.zeros(2, 3),
+            "edge_bins: expected shape (N, 4, n), four edges of a box and n >= 2 bins, got (2, 3, 5)",
+        ),
+        (
+            torch.zeros(2, 4, 1),
+            torch.zeros(2, 4),
+            "edge_bins: expected shape (N, 4, n), four edges of a box and n >= 2 bins, got (2, 4, 1)",
+        ),
+        (torch.zeros(2, 4, 5), torch.zeros(3, 4), "target: expected shape (2, 4), got (3, 4)"),
+        (torch.zeros(4, 5), torch.zeros(2, 4), "edge_bins: expected shape (N, 4, n), got (4, 5)"),
+        (torch.zeros(2, 4, 5), torch.zeros(4), "target: expected shape (N, 4), got (4,)"),
     ],
 )
 def test_bad_input_is_named(edges, target, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(ValueError) as raised:
         distribution_focal_loss(edges, target)
+    assert str(raised.value) == message
