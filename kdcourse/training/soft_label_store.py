@@ -202,8 +202,9 @@ class SoftLabelStore:
                 f"{path} is incomplete: {len(whole)} of {header.blocks} blocks are written. Call "
                 "write_soft_labels again: it goes on where it stopped."
             )
-        self._records = np.memmap(
-            self.path, header.record, "r", header.records_at, (header.epochs, header.samples)
+        # Seen as an ordinary array (of the same memory), which is quicker to index.
+        self._records = np.asarray(
+            np.memmap(self.path, header.record, "r", header.records_at, (header.epochs * header.samples,))
         )
 
     @property
@@ -224,9 +225,12 @@ class SoftLabelStore:
                 raise IndexError(
                     f"{name}: expected numbers in 0 .. {end - 1}, got {numbers.min()} .. {numbers.max()}"
                 )
-        rows = self._records[epochs, samples.cpu().numpy()]
+        return self._read(epochs * self.header.samples + samples.cpu().numpy())
+
+    def _read(self, rows: np.ndarray) -> SoftLabels:
+        found = self._records[rows]
         seeds, values, indices = (
-            torch.from_numpy(rows[field].astype(kind))
+            torch.from_numpy(found[field].astype(kind))
             for field, kind in (("seed", np.int64), ("value", np.float32), ("index", np.int64))
         )
         return SoftLabels(seeds, values, indices)
@@ -269,14 +273,17 @@ class StoredBatches:
 
     def __call__(self, step: int) -> tuple[Tensor, Tensor, Tensor]:
         (samples,) = self.order(step)
-        start = step * self.order.batch_size
-        epochs = torch.arange(start, start + self.order.batch_size) // self.order.size
-        if epochs[-1] >= self.store.epochs:
+        start, end = step * self.order.batch_size, (step + 1) * self.order.batch_size
+        first, last = start // self.order.size, (end - 1) // self.order.size
+        if last >= self.store.epochs:
             raise IndexError(
-                f"step {step} is in epoch {int(epochs[-1])}, and the store holds {self.store.epochs} epochs "
-                f"of {self.order.size} samples. Train for fewer steps, or write more epochs."
+                f"step {step} is in epoch {last}, and the store holds {self.store.epochs} epochs of "
+                f"{self.order.size} samples. Train for fewer steps, or write more epochs."
             )
-        return self.store.batch(epochs.expand(samples.shape), samples)
+        # Row numbers, unchecked: the order gives no others. A batch may run on into the next epoch.
+        epochs = first if first == last else torch.arange(start, end) // self.order.size
+        seeds, values, indices = self.store._read((epochs * self.order.size + samples).numpy())
+        return self.store.recipe(self.store.images[samples], seeds), values, indices
 
     def __repr__(self) -> str:
         return f"StoredBatches({self.store!r}, {self.order!r})"
