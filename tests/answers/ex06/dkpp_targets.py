@@ -40,7 +40,9 @@ def dkpp_targets(teacher_probabilities, generator):
     order = torch.multinomial(torch.ones(B, C - 1), C - 1, generator=generator)
     places = teacher_probabilities.argsort(1, descending=True)
     shuffled = torch.cat([places[:, :1], places[:, 1:].gather(1, order)], 1)
-    return torch.zeros_like(teacher_probabilities).scatter(1, shuffled, teacher_probabilities.gather(1, places))
+    return torch.zeros_like(teacher_probabilities).scatter(
+        1, shuffled, teacher_probabilities.gather(1, places)
+    )
 
 
 # %% right: the arg-max is exchanged back
@@ -89,7 +91,9 @@ def dkpp_targets(teacher_probabilities, generator):
 
 # %% wrong: everything is permuted -> Leave the arg-max out
 def dkpp_targets(teacher_probabilities, generator):
-    return teacher_probabilities.gather(1, torch.rand(teacher_probabilities.shape, generator=generator).argsort(1))
+    return teacher_probabilities.gather(
+        1, torch.rand(teacher_probabilities.shape, generator=generator).argsort(1)
+    )
 
 
 # %% wrong: one permutation for the batch -> One permutation serves the whole batch
@@ -97,7 +101,9 @@ def dkpp_targets(teacher_probabilities, generator):
     B, C = teacher_probabilities.shape
     tail = torch.ones(B, C, dtype=torch.bool).scatter(1, teacher_probabilities.argmax(1, keepdim=True), False)
     result = teacher_probabilities.clone()
-    result[tail] = teacher_probabilities[tail].reshape(B, C - 1)[:, torch.randperm(C - 1, generator=generator)].flatten()
+    result[tail] = (
+        teacher_probabilities[tail].reshape(B, C - 1)[:, torch.randperm(C - 1, generator=generator)].flatten()
+    )
     return result
 
 
@@ -233,7 +239,9 @@ def dkpp_targets(teacher_probabilities, generator):
 def dkpp_targets(teacher_probabilities, generator):
     p = teacher_probabilities
     lots = torch.rand(p.shape, generator=generator).scatter(1, p.argmax(1, keepdim=True), 2.0)
-    targets = torch.zeros_like(p).scatter(1, lots.argsort(1, descending=True), p.sort(1, descending=True).values)
+    targets = torch.zeros_like(p).scatter(
+        1, lots.argsort(1, descending=True), p.sort(1, descending=True).values
+    )
     return targets.scatter(1, p.argmax(1, keepdim=True), 0.0)
 
 

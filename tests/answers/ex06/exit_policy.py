@@ -55,7 +55,10 @@ def exit_policy(exits, threshold):
 
 # %% right: counted: the number of unsure exits before the first sure one
 def exit_policy(exits, threshold):
-    sure = torch.stack([F.softmax(z, 1).max(1)[0] >= threshold for z in exits[:-1]] + [torch.ones(len(exits[0]), dtype=torch.bool)])
+    sure = torch.stack(
+        [F.softmax(z, 1).max(1)[0] >= threshold for z in exits[:-1]]
+        + [torch.ones(len(exits[0]), dtype=torch.bool)]
+    )
     index = (sure.cumsum(0) == 0).sum(0)
     classes = torch.stack([z.argmax(1) for z in exits])
     return classes.gather(0, index.unsqueeze(0)).squeeze(0), index

@@ -61,7 +61,9 @@ def gated_ensemble_logits(z, g):
 # %% right: a module
 class Ensemble(nn.Module):
     def forward(self, branch_logits, gate_scores):
-        return torch.tensordot(torch.diag_embed(gate_scores.softmax(1).T), branch_logits, dims=([0, 2], [0, 1]))
+        return torch.tensordot(
+            torch.diag_embed(gate_scores.softmax(1).T), branch_logits, dims=([0, 2], [0, 1])
+        )
 
 
 gated_ensemble_logits = Ensemble()

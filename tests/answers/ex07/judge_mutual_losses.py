@@ -54,7 +54,9 @@ def judge_mutual_losses(pair_of_losses):
         if abs(mine - ours) > 1e-3:
             return True
         for z in (a, b):
-            slopes = [torch.autograd.grad(l, z, allow_unused=True, retain_graph=True)[0] for l in (mine, ours)]
+            slopes = [
+                torch.autograd.grad(l, z, allow_unused=True, retain_graph=True)[0] for l in (mine, ours)
+            ]
             g, w = (torch.zeros_like(z) if s is None else s for s in slopes)
             if (g - w).abs().max() > 1e-4:
                 return True
@@ -205,7 +207,9 @@ def judge_mutual_losses(pair_of_losses):
 def judge_mutual_losses(pair_of_losses):
     a, b, y = nets()
     sure = 2.0 * F.one_hot(y, 5)
-    return leaks(pair_of_losses) or abs(pair_of_losses(a, sure, y)[0] - 2 * F.cross_entropy(a, y)).item() > 1e-3
+    return (
+        leaks(pair_of_losses) or abs(pair_of_losses(a, sure, y)[0] - 2 * F.cross_entropy(a, y)).item() > 1e-3
+    )
 
 
 # %% wrong: exactly equal is asked for -> accuses

@@ -115,7 +115,9 @@ def localization_distillation_loss(s, t, T):
 # %% right: in float32 inside
 def localization_distillation_loss(s, t, T):
     s, t = s.float() / T, t.detach().float() / T
-    return T**2 * F.kl_div(s.log_softmax(2), t.log_softmax(2), reduction="none", log_target=True).sum(2).mean()
+    return (
+        T**2 * F.kl_div(s.log_softmax(2), t.log_softmax(2), reduction="none", log_target=True).sum(2).mean()
+    )
 
 
 # %% right: the teacher cloned and frozen
