@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from kdcourse.data.shapes import SHAPE_NAMES, _depth_inside, _extent, _inner_radius
+from kdcourse.data.shapes import _check_kinds, _check_visible, _depth_inside, _extent
 
 SCENE_KINDS = ("triangle", "square", "circle", "star4", "ring")
 
@@ -134,9 +134,7 @@ def _check(n, seed, size, kinds, most, noise, rotation, radius) -> None:
     for name, value, least in (("n", n, 1), ("seed", seed, 0), ("size", size, 8), ("most", most, 1)):
         if to_int(value) < least:
             raise ValueError(f"{name}: expected a number >= {least}, got {value}")
-    unknown = [kind for kind in kinds if kind not in SHAPE_NAMES]
-    if unknown or not kinds or len(set(kinds)) < len(kinds):
-        raise ValueError(f"kinds: expected different names out of {', '.join(SHAPE_NAMES)}; got {kinds}")
+    _check_kinds(kinds)
     if most > _TRIES:
         raise ValueError(f"most: expected at most {_TRIES} shapes, got {most}")
     for name, value in (("noise", noise), ("rotation", rotation)):
@@ -146,10 +144,4 @@ def _check(n, seed, size, kinds, most, noise, rotation, radius) -> None:
         raise ValueError(
             f"radius: expected (smallest, largest) with 0 < smallest <= largest < 1, got {radius}"
         )
-    # As in `draw_shapes`: wherever it lies, the shape covers the centre of at least one pixel.
-    smallest = max(math.sqrt(2) / (size * _inner_radius(kind)) for kind in kinds)
-    if radius[0] < smallest:
-        raise ValueError(
-            f"radius[0]: a shape of radius {radius[0]} may cover no pixel of a {size}x{size} image; "
-            f"expected at least {smallest:.3f} for these kinds, or a larger size"
-        )
+    _check_visible(kinds, size, radius)

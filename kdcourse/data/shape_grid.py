@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from kdcourse.data.sets import ImageSet
-from kdcourse.data.shapes import _depth_inside
+from kdcourse.data.shapes import _balanced_labels, _depth_inside
 
 SHAPE_GRID_KINDS = ("square", "pentagon", "triangle", "star4", "star3")
 
@@ -57,8 +57,7 @@ def draw_shape_grid(n: int, *, seed: int, size: int = 16, noise: float = 0.15) -
     classes = len(SHAPE_GRID_KINDS) * _BINS**2
     # One stream per purpose, each read image by image: this makes a short draw the start of a long one.
     label_rng, pose_rng, noise_rng = map(np.random.default_rng, np.random.SeedSequence(seed).spawn(3))
-    blocks = np.tile(np.arange(classes), (-(-n // classes), 1))
-    labels = torch.from_numpy(label_rng.permuted(blocks, axis=1).reshape(-1)[:n]).long()
+    labels = _balanced_labels(n, classes, label_rng)
     pose = torch.from_numpy(pose_rng.random((n, 4), dtype=np.float32))
     kinds, size_bins, rotation_bins = labels // _BINS**2, labels // _BINS % _BINS, labels % _BINS
     centre = _JITTER * (2 * pose[:, :2] - 1)

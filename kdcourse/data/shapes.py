@@ -100,8 +100,7 @@ def draw_shapes(
     _check(n, seed, size, kinds, noise, rotation, jitter, radius)
     # One stream per purpose, each read image by image: this makes a short draw the start of a long one.
     label_rng, pose_rng, noise_rng = map(np.random.default_rng, np.random.SeedSequence(seed).spawn(3))
-    blocks = np.tile(np.arange(len(kinds)), (-(-n // len(kinds)), 1))
-    labels = torch.from_numpy(label_rng.permuted(blocks, axis=1).reshape(-1)[:n]).long()
+    labels = _balanced_labels(n, len(kinds), label_rng)
     pose = torch.from_numpy(pose_rng.random((n, 4), dtype=np.float32))
     centre = jitter * (2 * pose[:, :2] - 1)
     angle = math.radians(rotation) * (2 * pose[:, 2] - 1)
@@ -123,6 +122,12 @@ def draw_shapes(
             grey += noise * torch.from_numpy(noise_rng.standard_normal(grey.shape, dtype=np.float32))
         images[part, 0] = grey.clamp_(0, 1)
     return ShapeSet(images, labels, _extent(masks), masks)
+
+
+def _balanced_labels(n: int, classes: int, rng: np.random.Generator) -> Tensor:
+    """(n,): every block of as many labels as there are classes holds each once, in random order."""
+    blocks = np.tile(np.arange(classes), (-(-n // classes), 1))
+    return torch.from_numpy(rng.permuted(blocks, axis=1).reshape(-1)[:n]).long()
 
 
 def _depth_inside(kind: str, centre: Tensor, angle: Tensor, radius: Tensor, size: int) -> Tensor:
@@ -174,9 +179,7 @@ def _check(n, seed, size, kinds, noise, rotation, jitter, radius) -> None:
         raise ValueError(f"seed: expected a number >= 0, got {seed}")
     if size < 1:
         raise ValueError(f"size: expected at least 1 pixel, got {size}")
-    unknown = [kind for kind in kinds if kind not in SHAPE_NAMES]
-    if unknown or not kinds or len(set(kinds)) < len(kinds):
-        raise ValueError(f"kinds: expected different names out of {', '.join(SHAPE_NAMES)}; got {kinds}")
+    _check_kinds(kinds)
     for name, value in (("noise", noise), ("rotation", rotation), ("jitter", jitter)):
         if not 0 <= value < math.inf:
             raise ValueError(f"{name}: expected a finite number >= 0, got {value}")
@@ -186,6 +189,16 @@ def _check(n, seed, size, kinds, noise, rotation, jitter, radius) -> None:
         raise ValueError(
             f"radius[1] + jitter = {radius[1]} + {jitter} is more than 1: a shape could leave the field"
         )
+    _check_visible(kinds, size, radius)
+
+
+def _check_kinds(kinds: Sequence[str]) -> None:
+    unknown = [kind for kind in kinds if kind not in SHAPE_NAMES]
+    if unknown or not kinds or len(set(kinds)) < len(kinds):
+        raise ValueError(f"kinds: expected different names out of {', '.join(SHAPE_NAMES)}; got {kinds}")
+
+
+def _check_visible(kinds: Sequence[str], size: int, radius: tuple[float, float]) -> None:
     # A disc whose radius is half a pixel's diagonal covers the centre of at least one pixel wherever it lies.
     smallest = max(math.sqrt(2) / (size * _inner_radius(kind)) for kind in kinds)
     if radius[0] < smallest:
