@@ -3,10 +3,10 @@
 ``load_digits`` and ``split_digits`` give scikit-learn's real handwritten digits, ``draw_shapes`` draws as
 many shapes as asked for, ``draw_scenes`` several in one image, ``draw_shape_grid`` shapes of 80 classes that
 run into each other, and ``load_cifar10`` reads CIFAR-10 from disk; ``draw_block_model`` draws a graph,
-``draw_sequences`` texts. ``random_affine``, ``random_flip_shift`` and ``augmented_pool`` transform images;
-``SeededAffine`` does it by a seed for each image, so that it can be replayed; ``replace_labels`` makes labels
-wrong. Everything random follows from a seed or a generator that the caller passes: the global random states
-are neither read nor changed.
+``draw_sequences`` texts, ``draw_outlines`` pairs of an outline and its filled shape. ``random_affine``,
+``random_flip_shift`` and ``augmented_pool`` transform images; ``SeededAffine`` does it by a seed for each
+image, so that it can be replayed; ``replace_labels`` makes labels wrong. Everything random follows from a
+seed or a generator that the caller passes: the global random states are neither read nor changed.
 """
 
 from kdcourse.data.augment import augmented_pool, random_affine, random_flip_shift
@@ -14,6 +14,7 @@ from kdcourse.data.cifar10 import DatasetMissingError, load_cifar10
 from kdcourse.data.digits import DigitSplits, load_digits, split_digits
 from kdcourse.data.graphs import GraphSet, draw_block_model
 from kdcourse.data.noise import replace_labels
+from kdcourse.data.outlines import OUTLINE_KINDS, OutlineSet, draw_outlines
 from kdcourse.data.replay import SeededAffine, uniform_from_seeds
 from kdcourse.data.scenes import SCENE_KINDS, SceneSet, draw_scenes
 from kdcourse.data.sequences import SequenceSet, draw_sequences
@@ -22,6 +23,7 @@ from kdcourse.data.shape_grid import SHAPE_GRID_KINDS, draw_shape_grid
 from kdcourse.data.shapes import SHAPE_NAMES, ShapeSet, draw_shapes
 
 __all__ = [
+    "OUTLINE_KINDS",
     "SCENE_KINDS",
     "SHAPE_GRID_KINDS",
     "SHAPE_NAMES",
@@ -29,12 +31,14 @@ __all__ = [
     "DigitSplits",
     "GraphSet",
     "ImageSet",
+    "OutlineSet",
     "SceneSet",
     "SeededAffine",
     "SequenceSet",
     "ShapeSet",
     "augmented_pool",
     "draw_block_model",
+    "draw_outlines",
     "draw_scenes",
     "draw_sequences",
     "draw_shape_grid",

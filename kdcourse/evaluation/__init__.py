@@ -1,7 +1,9 @@
-"""Did it work? Accuracy and calibration of predictions, probes of features, and honest statistics over
-seeds."""
+"""Did it work, and what does it cost? Accuracy and calibration of predictions, probes of features, and honest
+statistics over seeds."""
 
+from kdcourse.evaluation.costs import multiply_adds
 from kdcourse.evaluation.detection import average_precision
+from kdcourse.evaluation.generation import frechet_distance
 from kdcourse.evaluation.predictions import accuracy, expected_calibration_error, predict
 from kdcourse.evaluation.probes import few_shot_accuracy, linear_probe
 from kdcourse.evaluation.segmentation import boundary_iou, mean_iou
@@ -16,6 +18,10 @@ __all__ = [
     "average_precision",
     "mean_iou",
     "boundary_iou",
+    # generated images
+    "frechet_distance",
+    # costs
+    "multiply_adds",
     # features
     "linear_probe",
     "few_shot_accuracy",

@@ -9,6 +9,7 @@ from kdcourse.losses.features import (
     vid_loss,
 )
 from kdcourse.losses.features_attention import (
+    attention_guided_loss,
     attention_map,
     attention_transfer_loss,
     gradient_attention_loss,
@@ -51,7 +52,6 @@ from kdcourse.losses.responses_variants import (
     standardized_soft_target_loss,
 )
 from kdcourse.losses.tasks import (
-    attention_score_loss,
     bounded_regression_loss,
     class_weighted_soft_cross_entropy,
     localization_distillation_loss,
@@ -62,6 +62,12 @@ from kdcourse.losses.tasks_dense import (
     critic_hinge_loss,
     pairwise_similarity_loss,
     segmentation_kd_loss,
+)
+from kdcourse.losses.tasks_texts import (
+    attention_distribution_loss,
+    attention_score_loss,
+    hidden_cosine_loss,
+    hidden_state_loss,
 )
 
 __all__ = [
@@ -85,6 +91,7 @@ __all__ = [
     "attention_transfer_loss",
     "input_gradient",
     "gradient_attention_loss",
+    "attention_guided_loss",
     "nst_loss",
     "factor_transfer_loss",
     "activation_boundary_loss",
@@ -108,6 +115,9 @@ __all__ = [
     "distribution_focal_loss",
     "class_weighted_soft_cross_entropy",
     "attention_score_loss",
+    "attention_distribution_loss",
+    "hidden_state_loss",
+    "hidden_cosine_loss",
     "segmentation_kd_loss",
     "pairwise_similarity_loss",
     "critic_hinge_loss",

@@ -99,6 +99,51 @@ def attention_transfer_loss(student_feature: Tensor, teacher_feature: Tensor, *,
     return loss.to(student_feature.dtype)
 
 
+def attention_guided_loss(student_feature: Tensor, teacher_feature: Tensor, *, tau: float = 0.5) -> Tensor:
+    r"""Attention-guided imitation: squared difference of features, more where student and teacher look.
+
+    .. math:: \frac{1}{B C H W} \sum_{bchw} M^{s}_{bhw} \, M^{c}_{bc} \left(S_{bchw} - T_{bchw}\right)^2
+
+    .. math:: M^s_b = H W \, \mathrm{softmax}_{hw}\left((G^S_b + G^T_b) / \tau\right), \qquad
+              M^c_b = C \, \mathrm{softmax}_{c}\left((G'^S_b + G'^T_b) / \tau\right)
+
+    with G (H, W) the mean of the absolute value over channels and G' (C,) that over places, of the student's
+    and of the teacher's feature. The masks are constants (a student could otherwise lower the loss by looking
+    away), and of mean one: with a large tau this is `hint_loss`.
+
+    Args:
+        student_feature: S, shape (B, C, H, W); through a 1x1 convolution first if its channels are others.
+        teacher_feature: T, shape (B, C, H, W); a constant.
+        tau: temperature of the masks, > 0, in units of the features; the smaller, the fewer places count.
+
+    Returns:
+        0-dimensional tensor, in squared units of the features.
+
+    Raises:
+        ValueError: not four dimensions, unequal shapes, an empty dimension, a tau that is not positive.
+
+    Source:
+        Zhang & Ma, "Improve Object Detection with Feature-based Knowledge Distillation", ICLR 2021, section
+        3.1. The paper takes the root of the masked sum and adds the differences of G and G'; here the square,
+        as a root has no slope where student and teacher agree.
+
+    >>> import torch
+    >>> student, teacher = torch.zeros(1, 1, 1, 2), torch.tensor([[[[2.0, 0.0]]]])
+    >>> round(attention_guided_loss(student, teacher, tau=1.0).item(), 4)  # 2 softmax(2, 0) = (1.76, 0.24)
+    3.5232
+    """
+    check_pair(student_feature, teacher_feature, ("student_feature", "teacher_feature"), "(B, C, H, W)")
+    check_number("tau", tau, low=0.0, open_low=True)
+    student, teacher = wide_pair(student_feature, teacher_feature)
+    strength = student.detach().abs() + teacher.abs()
+    places = F.softmax(strength.mean(dim=1).flatten(1) / tau, dim=1).view_as(strength[:, 0])
+    channels = F.softmax(strength.mean(dim=(2, 3)) / tau, dim=1)
+    # H W and C of the masks against C H W of the mean: what is left is the mean over the batch.
+    weights = places[:, None] * channels[:, :, None, None]
+    loss = (weights * (student - teacher).square()).sum() / len(student)
+    return loss.to(student_feature.dtype)
+
+
 def nst_loss(student_feature: Tensor, teacher_feature: Tensor) -> Tensor:
     r"""Neuron selectivity (NST): maximum mean discrepancy (MMD) of two sets of channels, kernel (a·b)².
 

@@ -1,9 +1,9 @@
-"""Losses for detectors and for Transformers of text: what a task's output looks like decides what is matched.
+"""Losses for detectors: what a task's output looks like decides what is matched.
 
-Conventions: the student comes before the teacher; no gradient reaches the teacher, a target, a weight or a
-mask; natural logarithms; the result is a 0-dimensional tensor in the student's dtype. N counts boxes (or
-rows): an image may have none, and a mean over nothing is undefined, so an empty tensor is a ValueError;
-write ``if len(boxes):`` around the call.
+Conventions: the student comes before the teacher; no gradient reaches the teacher, a target or a weight;
+natural logarithms; the result is a 0-dimensional tensor in the student's dtype. N counts boxes (or rows): an
+image may have none, and a mean over nothing is undefined, so an empty tensor is a ValueError; write
+``if len(boxes):`` around the call.
 """
 
 import math
@@ -168,68 +168,3 @@ def class_weighted_soft_cross_entropy(
     weighted = class_weights.detach().to(student.dtype) * F.softmax(teacher, dim=1)
     loss = (weighted * F.log_softmax(student, dim=1)).sum() / -len(student)
     return loss.to(student_logits.dtype)
-
-
-def attention_score_loss(student_scores: Tensor, teacher_scores: Tensor, mask: Tensor) -> Tensor:
-    r"""TinyBERT attention: squared difference of scores before the softmax, between real tokens.
-
-    .. math:: \frac{\sum_b \sum_h \sum_{i,j} m_{bi} \, m_{bj} \left(s_{bhij} - t_{bhij}\right)^2}
-                   {heads \cdot \sum_b \left(\sum_i m_{bi}\right)^2}
-
-    with s and t the scaled products of queries and keys. A pair counts if both its query i and its key j are
-    real; what stands elsewhere never counts, be it -1e4, -inf or NaN, and gets a zero gradient. One mean is
-    taken over all heads and all real pairs of the batch together, so a long text counts for more than a
-    short one. A batch without a single real token gives zero, with a graph.
-
-    Args:
-        student_scores: s, shape (B, heads, L, L).
-        teacher_scores: t, shape (B, heads, L, L); a constant.
-        mask: m, shape (B, L), 1 (or True) for a real token and 0 for padding; bool, integer or float.
-
-    Returns:
-        0-dimensional tensor, in squared units of scores.
-
-    Raises:
-        ValueError: wrong or unequal shapes (the numbers of heads must agree), an empty tensor, a mask with
-            other values than 0 and 1. (On a GPU the mask's values are not looked at, so that nothing waits
-            for it.)
-
-    Source:
-        Jiao, Yin, Shang, Jiang, Chen, Li, Wang & Liu, "TinyBERT: Distilling BERT for Natural Language
-        Understanding", Findings of EMNLP 2020, section 3.1. The authors' code adds -1e4 at padded keys, sets
-        what is below -100 to zero on both sides and averages over all pairs, so padding dilutes the loss, and
-        padded queries count.
-
-    >>> import torch
-    >>> student, teacher = torch.zeros(1, 1, 2, 2), torch.tensor([[[[3.0, -1e4], [7.0, -1e4]]]])
-    >>> attention_score_loss(student, teacher, torch.tensor([[1, 0]])).item()  # the second token is padding
-    9.0
-    """
-    check_pair(student_scores, teacher_scores, ("student_scores", "teacher_scores"), "(B, heads, L, L)")
-    batch, heads, queries, keys = student_scores.shape
-    if queries != keys:
-        raise ValueError(
-            f"student_scores: expected shape (B, heads, L, L), got {tuple(student_scores.shape)}"
-        )
-    _check_mask(mask, (batch, keys))
-    student, teacher = wide_pair(student_scores, teacher_scores)
-    real = mask == 1
-    pairs = (real[:, :, None] & real[:, None, :])[:, None]
-    # Masked before the square: -inf, NaN and their gradients end here.
-    difference = torch.where(pairs, student - teacher, 0.0)
-    count = heads * real.sum(dim=1).square().sum().clamp(min=1)
-    return (difference.square().sum() / count).to(student_scores.dtype)
-
-
-def _check_mask(mask: Tensor, shape: tuple[int, int]) -> None:
-    """Require a (B, L) tensor of zeros and ones of any real dtype (its values: where looking is free)."""
-    if not isinstance(mask, Tensor) or mask.is_complex():
-        got = f"{mask.dtype}" if isinstance(mask, Tensor) else type(mask).__name__
-        raise ValueError(f"mask: expected a tensor of zeros and ones, got {got}")
-    if mask.shape != shape:
-        raise ValueError(f"mask: expected shape {shape} to go with the scores, got {tuple(mask.shape)}")
-    if values_are_free(mask) and not ((mask == 0) | (mask == 1)).all():
-        low, high = mask.min().item(), mask.max().item()
-        raise ValueError(
-            f"mask: expected 1 for real tokens and 0 for padding, got values from {low:g} to {high:g}"
-        )

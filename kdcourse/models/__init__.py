@@ -1,6 +1,7 @@
 """Who are teacher and student, and what joins them? Networks whose features are read by name, and the
 learned parts that some methods need."""
 
+from kdcourse.models.adaptation import FeatureAutoEncoder
 from kdcourse.models.cifar_resnet import cifar_resnet
 from kdcourse.models.connectors import conv_regressor, linear_regressor, projector
 from kdcourse.models.contrastive import ContrastiveMemory, InBatchContrast, noise_contrastive_loss
@@ -23,8 +24,10 @@ from kdcourse.models.review import KnowledgeReview, ReviewFusion
 from kdcourse.models.sequence import EncoderLayer, SequenceNet
 from kdcourse.models.sliced import WidthSlicedNet
 from kdcourse.models.small import mlp, small_cnn
+from kdcourse.models.split import SplitNet, payload_bytes, quantize
 from kdcourse.models.staged import StagedNet, count_parameters
 from kdcourse.models.tiny_vit import MBConv, PositionEmbedding, TinyViTBlock, WindowAttention, tiny_vit
+from kdcourse.models.unet import UNet
 from kdcourse.models.variance import PrimeAwareHead, VIDHead
 
 __all__ = [
@@ -37,6 +40,11 @@ __all__ = [
     "WidthSlicedNet",
     "MultiExitNet",
     "exit_mlp",
+    "UNet",
+    # split between device and server
+    "SplitNet",
+    "quantize",
+    "payload_bytes",
     # detectors
     "small_detector",
     "Detection",
@@ -66,6 +74,7 @@ __all__ = [
     "projector",
     "Paraphraser",
     "Translator",
+    "FeatureAutoEncoder",
     "VIDHead",
     "PrimeAwareHead",
     "ReviewFusion",

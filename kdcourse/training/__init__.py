@@ -1,6 +1,7 @@
 """How is it learned? One loop, many seeds at once, teachers that stay as they are, checkpoints that
 survive."""
 
+from kdcourse.training.adversarial import fit_with_critic
 from kdcourse.training.batches import Batches
 from kdcourse.training.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
 from kdcourse.training.early_stopping import Best, fit_keeping_best
@@ -17,6 +18,7 @@ __all__ = [
     "fit",
     "fit_keeping_best",
     "Best",
+    "fit_with_critic",
     "warmup_cosine",
     "Batches",
     "Teacher",

@@ -89,7 +89,7 @@ def fit(
         losses.append(loss.detach())
         save = checkpoint is not None and ((step + 1) % checkpoint_every == 0 or step + 1 == steps)
         if save or (step + 1) % 100 == 0 or step + 1 == steps:
-            _require_finite(loss, step)
+            require_finite(loss, step)
         if save:
             states = {name: part.state_dict() for name, part in parts.items()}
             states |= {"losses": torch.stack(losses), "generators": generator_states(), "run": run}
@@ -142,7 +142,7 @@ def _resume(checkpoint: str | Path, parts: dict, run: str) -> list[Tensor]:
     return list(state["losses"].to(device))
 
 
-def _require_finite(loss: Tensor, step: int) -> None:
+def require_finite(loss: Tensor, step: int) -> None:
     if not torch.isfinite(loss).all():
         raise FloatingPointError(
             f"the loss is {loss.detach().tolist()} at step {step}: "

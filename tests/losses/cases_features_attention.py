@@ -35,6 +35,13 @@ CASES = [
         symmetric=True,
         same_shape=False,
     ),
+    LossCase(
+        "attention_guided_loss",
+        lambda s, t, _: losses.attention_guided_loss(*s, *t, tau=0.7),
+        maps,
+        symmetric=True,
+        constant_parts=True,  # the masks; test_features_attention.py checks the gradient
+    ),
     LossCase("nst_loss", lambda s, t, _: losses.nst_loss(*s, *t), maps, symmetric=True),
     LossCase(
         "nst_loss",

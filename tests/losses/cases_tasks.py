@@ -1,4 +1,4 @@
-"""Losses of detectors and of Transformers of text, for `test_laws.py`."""
+"""Losses of detectors, for `test_laws.py`."""
 
 import torch
 from loss_case import Inputs, LossCase, normal
@@ -21,12 +21,6 @@ def regions(generator, batch):
     student, teacher = 2 * normal(generator, 2, batch, 5)
     weights = torch.tensor([1.5, 1.0, 1.0, 0.0, 0.5], dtype=torch.float64)
     return Inputs((student,), (teacher,), (weights.repeat(batch, 1),))
-
-
-def scores(generator, batch):
-    student, teacher = 2 * normal(generator, 2, batch, 2, 4, 4)
-    lengths = torch.randint(1, 5, (batch, 1), generator=generator)
-    return Inputs((student,), (teacher,), (torch.arange(4) < lengths,))
 
 
 CASES = [
@@ -54,12 +48,5 @@ CASES = [
         lambda s, t, w: losses.class_weighted_soft_cross_entropy(*s, *t, w[0][0]),
         regions,
         zero_at_equality=False,
-    ),
-    LossCase(
-        "attention_score_loss",
-        lambda s, t, m: losses.attention_score_loss(*s, *t, *m),
-        scores,
-        symmetric=True,
-        additive=False,
     ),
 ]

@@ -46,6 +46,8 @@ class LossCase:
         batched: the first dimension of all tensors is the batch.
         steepest: the largest gradient entry allowed at hard inputs (entries up to 1e4, equal and zero rows),
             as a multiple of the largest entry of the inputs + 1; None where the formula itself is steeper.
+        constant_parts: the gradient takes parts that depend on the student for constants, so finite
+            differences do not give it; a test of its own must check it.
         shows_nan: a NaN in any tensor makes the loss NaN (not where only a comparison with it counts).
     """
 
@@ -62,6 +64,7 @@ class LossCase:
     min_batch: int = 1
     batched: bool = True
     steepest: float | None = 100.0
+    constant_parts: bool = False
     shows_nan: bool = True
 
     def __str__(self) -> str:

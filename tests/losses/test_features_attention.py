@@ -8,10 +8,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from largest_tensor import largest_tensor
-from loss_tools import gradient
+from loss_tools import gradient, raises
 from torch.func import vmap
 
 from kdcourse.losses import (
+    attention_guided_loss,
     attention_map,
     attention_transfer_loss,
     gradient_attention_loss,
@@ -327,3 +328,62 @@ def test_nst_never_forms_all_pairs_of_channels_and_pixels(ours, theirs, pixels, 
     """The broadcast form holds B·C·C·H·W numbers: users ran out of 32 GB."""
     student, teacher = normal(3, ours, pixels, 1), normal(3, theirs, pixels, 1, seed=1)
     assert largest_tensor(nst_loss, student, teacher) == 3 * largest
+
+
+# ---------------------------------------------------------------- attention-guided imitation
+
+
+def loop_guided(student, teacher, tau, weigh=None):
+    """Sum by hand, with the masks of `weigh` (of the student if None)."""
+    weigh = student if weigh is None else weigh
+    batch, channels, height, width = student.shape
+    total = 0.0
+    for b in range(batch):
+        strength = weigh[b].abs() + teacher[b].abs()
+        at_place = {
+            (h, w): math.exp(sum(strength[c, h, w].item() for c in range(channels)) / channels / tau)
+            for h in range(height)
+            for w in range(width)
+        }
+        in_channel = [math.exp(strength[c].sum().item() / (height * width) / tau) for c in range(channels)]
+        for (h, w), place in at_place.items():
+            for c, channel in enumerate(in_channel):
+                mask = height * width * place / sum(at_place.values()) * channels * channel / sum(in_channel)
+                total += mask * (student[b, c, h, w].item() - teacher[b, c, h, w].item()) ** 2
+    return total / student.numel()
+
+
+@pytest.mark.parametrize("tau", [0.2, 1, 3.5])
+@pytest.mark.parametrize("shape", [(2, 3, 4, 5), (1, 4, 1, 3), (3, 1, 2, 2)])
+def test_attention_guided_agrees_with_a_plain_loop(shape, tau):
+    student, teacher = normal(2, *shape).unbind()
+    got = attention_guided_loss(student, teacher, tau=tau)
+    assert got.item() == pytest.approx(loop_guided(student, teacher, tau), rel=1e-12)
+
+
+def test_the_gradient_of_attention_guided_takes_the_masks_for_constants():
+    student, teacher = normal(2, 2, 3, 2, 2).unbind()
+    got, step = gradient(attention_guided_loss, student, teacher), 1e-6
+    for index in ((0, 0, 0, 0), (1, 2, 1, 0), (0, 1, 1, 1)):
+        moved = student.clone()
+        moved[index] += step
+        slope = (loop_guided(moved, teacher, 0.5, student) - loop_guided(student, teacher, 0.5)) / step
+        assert got[index].item() == pytest.approx(slope, rel=1e-4, abs=1e-7)
+
+
+def test_attention_guided_with_a_large_tau_is_the_hint():
+    student, teacher = normal(2, 2, 3, 4, 2).unbind()
+    expected = (student - teacher).square().mean()
+    torch.testing.assert_close(attention_guided_loss(student, teacher, tau=1e9), expected)
+    assert (attention_guided_loss(student, teacher) - expected).abs() > 0.05
+
+
+@pytest.mark.parametrize("tau", [0, -1.0, math.inf, math.nan, "0.5"])
+def test_attention_guided_wants_a_positive_tau(tau):
+    with raises("tau"):
+        attention_guided_loss(torch.zeros(2, 3, 4, 5), torch.zeros(2, 3, 4, 5), tau=tau)
+
+
+def test_attention_guided_wants_equal_shapes():
+    with raises("teacher_feature", "shape of student_feature, (2, 3, 4, 5)", "got (2, 4, 4, 5)"):
+        attention_guided_loss(torch.zeros(2, 3, 4, 5), torch.zeros(2, 4, 4, 5))

@@ -65,7 +65,8 @@ def test_the_gradient_agrees_with_finite_differences(case):
     inputs = case.inputs(batch=3)
     for t in inputs.student:
         t.requires_grad_()
-    assert torch.autograd.gradcheck(lambda *s: case.call(s, inputs.teacher, inputs.rest), inputs.student)
+    if not case.constant_parts:
+        assert torch.autograd.gradcheck(lambda *s: case.call(s, inputs.teacher, inputs.rest), inputs.student)
     _, gradients = case.with_gradient(inputs)
     assert all(g.any() for g in gradients), "a gradient that is zero in general position teaches nothing"
 

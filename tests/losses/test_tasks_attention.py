@@ -141,7 +141,7 @@ def test_wrong_scores_and_masks():
         (None, "a tensor of zeros and ones, got NoneType"),
         ([[1] * 4] * 2, "got list"),
         (mask.to(torch.complex64), "got torch.complex64"),
-        (torch.ones(2, 3), "shape (2, 4) to go with the scores, got (2, 3)"),
+        (torch.ones(2, 3), "shape (2, 4) to go with the student, got (2, 3)"),
         (torch.ones(4, 2), "got (4, 2)"),
         (torch.ones(2, 1, 1, 4), "got (2, 1, 1, 4)"),
         (-1e4 * (1 - mask.tril()), "1 for real tokens and 0 for padding, got values from -10000 to -0"),
