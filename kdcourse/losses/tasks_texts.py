@@ -85,7 +85,8 @@ def attention_distribution_loss(student_scores: Tensor, teacher_scores: Tensor, 
 
     >>> import torch
     >>> student, teacher = torch.zeros(1, 1, 2, 2), torch.tensor([[[[1.0, 3.0], [5.0, 5.0]]]]).log()
-    >>> round(attention_distribution_loss(student, teacher, torch.tensor([[1, 1]])).item(), 4)  # KL((1, 3) / 4 || 1/2) / 2
+    >>> mask = torch.tensor([[1, 1]])  # the first query: KL((1/4, 3/4) || (1/2, 1/2)); the second: zero
+    >>> round(attention_distribution_loss(student, teacher, mask).item(), 4)
     0.0654
     """
     pairs = _real_pairs(student_scores, teacher_scores, mask)
