@@ -387,3 +387,5 @@ def test_attention_guided_wants_a_positive_tau(tau):
 def test_attention_guided_wants_equal_shapes():
     with raises("teacher_feature", "shape of student_feature, (2, 3, 4, 5)", "got (2, 4, 4, 5)"):
         attention_guided_loss(torch.zeros(2, 3, 4, 5), torch.zeros(2, 4, 4, 5))
+    with raises("student_feature", "(B, C, H, W), got (3, 4, 5)"):
+        attention_guided_loss(torch.zeros(3, 4, 5), torch.zeros(3, 4, 5))

@@ -180,3 +180,20 @@ def test_wrong_scores():
         attention_distribution_loss(good, torch.randn(2, 12, 4, 4), mask)
     with raises("student_scores", "(B, heads, L, L), got (2, 3, 4, 5)"):
         attention_distribution_loss(torch.randn(2, 3, 4, 5), torch.randn(2, 3, 4, 5), mask)
+
+
+def test_a_single_real_token():
+    alone = torch.tensor([[0, 0, 0], [0, 1, 0]])
+    student, teacher = states()
+    s, t = student[1, 1].tolist(), teacher[1, 1].tolist()
+    assert hidden_state_loss(student, teacher, alone).item() == pytest.approx(squared(s, t), rel=1e-12)
+    assert hidden_cosine_loss(student, teacher, alone).item() == pytest.approx(angle(s, t), rel=1e-12)
+    # One key has all the attention of one query.
+    assert attention_distribution_loss(*scores(), alone).item() == 0
+
+
+def test_one_query_of_two_real_tokens():
+    student, teacher = scores(heads=1)
+    both = torch.tensor([[1, 1, 0], [0, 0, 0]])
+    expected = loop_over_queries(student, teacher, both.tolist())
+    assert attention_distribution_loss(student, teacher, both).item() == pytest.approx(expected, rel=1e-12)
