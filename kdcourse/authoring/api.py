@@ -1,4 +1,5 @@
-"""Write the pages that list losses, networks, and tools of training and evaluation, from the docstrings.
+"""Write the pages that list losses, networks, and tools of training, evaluation and theory, from their
+docstrings.
 
     kdcourse api            write the pages of docs/api
     kdcourse api --check    only compare, for the tests: exit 1 and say which page is out of date
@@ -42,6 +43,12 @@ PAGES = {
         "Evaluation",
         "Scores of predictions and features, and statistics over seeds: `from kdcourse.evaluation import "
         "accuracy`.",
+    ),
+    "theory": (
+        "kdcourse.theory",
+        "Theory",
+        "Risks, a bound, kernels and linear students, to compute with: `from kdcourse.theory import "
+        "empirical_ntk`.",
     ),
 }
 _TITLES = {"raises": "Raises", "returns": "Returns", "parameters": "Arguments", "attributes": "Attributes"}

@@ -104,6 +104,8 @@ def course(tmp_path):
         "training/plain": FUNCTION,
         "evaluation/__init__": PLAIN.replace("training", "evaluation"),
         "evaluation/plain": FUNCTION,
+        "theory/__init__": PLAIN.replace("training", "theory"),
+        "theory/plain": FUNCTION,
     }.items():
         path = tmp_path / "kdcourse" / f"{name}.py"
         path.parent.mkdir(parents=True, exist_ok=True)
