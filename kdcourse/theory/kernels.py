@@ -1,15 +1,15 @@
 """Neural tangent kernels: of a network as it is, and of infinitely wide ReLU networks."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call, jacrev, vmap
 
 from kdcourse.losses._checks import check_tensor
 from kdcourse.models._checks import check_sizes
+from kdcourse.theory._jacobians import Block, outputs_of, quickest_jacobian
 
 
 def empirical_ntk(model: nn.Module, x1: Tensor, x2: Tensor | None = None, *, memory: float = 2.5e8) -> Tensor:
@@ -18,10 +18,12 @@ def empirical_ntk(model: nn.Module, x1: Tensor, x2: Tensor | None = None, *, mem
     .. math:: K_{ij} = \sum_a \left\langle \frac{\partial f_a(x_i)}{\partial \theta},
               \frac{\partial f_a(x'_j)}{\partial \theta} \right\rangle
 
-    over all trainable parameters, in evaluation mode. The Jacobians are computed for many inputs at once by
-    `torch.func`; for a model that it cannot run, or for which it gives another gradient than plain autograd
-    (slices of an ``nn.ParameterList`` lose theirs), one backward pass for each input and output does it, more
-    slowly. In both cases the model's parameters, buffers, gradients and flags are as before.
+    over all trainable parameters, in evaluation mode. For nets of linear layers, 2-d convolutions and batch
+    norm the Jacobians are put together from each layer's input and the slopes with respect to its output; for
+    others `torch.func` computes them, for many inputs at once; and for models that neither can run, or for
+    which they give another gradient than plain autograd (slices of an ``nn.ParameterList`` lose theirs under
+    torch.func), one backward pass for each input and output does it, more slowly. In all cases the model's
+    parameters, buffers, gradients and flags are as before.
 
     Args:
         model: maps (N, ...) to a tensor (N, ...), each row from its input alone (as in evaluation mode).
@@ -51,15 +53,17 @@ def empirical_ntk(model: nn.Module, x1: Tensor, x2: Tensor | None = None, *, mem
         if not isinstance(x, Tensor) or x.ndim == 0 or len(x) == 0:
             raise ValueError(f"{name}: expected a tensor of inputs (N, ...), none empty")
     with _as_it_was(model), torch.enable_grad():
-        a_row = _outputs(model, x1[:1]).numel() * sum(p.numel() * p.element_size() for p in trained.values())
+        a_row = outputs_of(model, x1[:1]).numel() * sum(
+            p.numel() * p.element_size() for p in trained.values()
+        )
         chunk = max(1, int(memory / a_row))
-        jacobians, left = _jacobians(model, trained, x1[:chunk])
+        jacobian, left = quickest_jacobian(model, trained, x1[:chunk])
         if x2 is None and len(x1) <= chunk:
             return _product(left, left)
         rows = []
         for start in range(0, len(x1), chunk):
-            left = jacobians(x1[start : start + chunk]) if start else left
-            right = map(jacobians, (x1 if x2 is None else x2).split(chunk))
+            left = jacobian(x1[start : start + chunk]) if start else left
+            right = map(jacobian, (x1 if x2 is None else x2).split(chunk))
             rows.append(torch.cat([_product(left, other) for other in right], dim=1))
         return torch.cat(rows)
 
@@ -147,78 +151,8 @@ def _relu_kernels(x1: Tensor, x2: Tensor, depth: int) -> tuple[Tensor, Tensor]:
     return sigma, theta
 
 
-# ---------------------------------------------------------------- Jacobians
-
-Jacobians = Callable[[Tensor], list[Tensor]]  # n inputs -> for each parameter (n, outputs * its numbers)
-
-
-def _jacobians(model: nn.Module, trained: dict[str, Tensor], x: Tensor) -> tuple[Jacobians, list[Tensor]]:
-    """The quick way, if on the inputs `x` it agrees with one plain backward pass, else the slow one; and what
-    it gives for x."""
-    quick, slow = _by_transforms(model, trained), _by_autograd(model, trained)
-    try:
-        found = quick(x)
-    except (RuntimeError, ValueError, TypeError, NotImplementedError):
-        return slow, slow(x)
-    outputs = _outputs(model, x).reshape(len(x), -1)
-    # Signs, so that lost gradients of one row cannot be made up for by another's.
-    generator = torch.Generator().manual_seed(0)
-    signs = (torch.randint(0, 2, outputs.shape, generator=generator) * 2 - 1).to(outputs)
-    expected = torch.autograd.grad(
-        (outputs * signs).sum(), trained.values(), allow_unused=True, materialize_grads=True
-    )
-    for jacobian, gradient in zip(found, expected, strict=True):
-        together = signs.flatten() @ jacobian.reshape(signs.numel(), -1)
-        apart = (together - gradient.flatten()).norm()
-        # Rounding grows with the size of what was summed, not with that of the sum.
-        if apart > 10 * torch.finfo(gradient.dtype).eps ** 0.5 * jacobian.norm():
-            return slow, slow(x)
-    return quick, found
-
-
-def _product(first: list[Tensor], second: list[Tensor]) -> Tensor:
-    return sum(a @ b.T for a, b in zip(first, second, strict=True))
-
-
-def _by_transforms(model: nn.Module, trained: dict[str, Tensor]) -> Jacobians:
-    state = dict(model.named_parameters()) | {n: b.clone() for n, b in model.named_buffers()}
-    fixed = {name: value.detach() for name, value in state.items() if name not in trained}
-    moving = {name: value.detach() for name, value in trained.items()}
-
-    def outputs(parameters: dict[str, Tensor], x: Tensor) -> Tensor:
-        return functional_call(model, fixed | parameters, (x[None],)).flatten()
-
-    jacobian = vmap(jacrev(outputs), in_dims=(None, 0))
-    return lambda x: [j.flatten(1) for j in jacobian(moving, x).values()]
-
-
-def _by_autograd(model: nn.Module, trained: dict[str, Tensor]) -> Jacobians:
-    parameters = list(trained.values())
-
-    def jacobians(x: Tensor) -> list[Tensor]:
-        rows = []
-        for i in range(len(x)):
-            outputs = _outputs(model, x[i : i + 1]).flatten()
-            gradients = [
-                torch.autograd.grad(
-                    output, parameters, retain_graph=True, allow_unused=True, materialize_grads=True
-                )
-                for output in outputs
-            ]
-            rows.append([torch.stack(of_outputs).flatten() for of_outputs in zip(*gradients, strict=True)])
-        return [torch.stack(of_rows) for of_rows in zip(*rows, strict=True)]
-
-    return jacobians
-
-
-def _outputs(model: nn.Module, x: Tensor) -> Tensor:
-    outputs = model(x)
-    if not isinstance(outputs, Tensor) or outputs.ndim == 0 or len(outputs) != len(x):
-        got = tuple(outputs.shape) if isinstance(outputs, Tensor) else type(outputs).__name__
-        raise ValueError(
-            f"model: expected it to put out a tensor with one row an input ({len(x)}), got {got}"
-        )
-    return outputs
+def _product(first: list[Block], second: list[Block]) -> Tensor:
+    return sum(a.product(b) for a, b in zip(first, second, strict=True))
 
 
 @contextmanager

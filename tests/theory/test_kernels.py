@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from kdcourse.models import mlp, small_cnn
-from kdcourse.theory import empirical_ntk, kernels, relu_nngp, relu_ntk
+from kdcourse.theory import _jacobians, empirical_ntk, relu_nngp, relu_ntk
 
 
 def draws(*shape, seed=0, dtype=torch.float64):
@@ -51,6 +51,17 @@ class Tied(nn.Module):
         return self.b(torch.tanh(self.a(x)))
 
 
+class Scaled(nn.Module):
+    """A parameter that belongs to no layer, without dimensions."""
+
+    def __init__(self):
+        super().__init__()
+        self.linear, self.scale = nn.Linear(4, 2), nn.Parameter(torch.tensor(1.5))
+
+    def forward(self, x):
+        return self.scale * self.linear(x)
+
+
 class Sliced(nn.Module):
     """Slices of a ParameterList lose their gradients under functional_call."""
 
@@ -65,7 +76,7 @@ class Sliced(nn.Module):
 
 
 class Counting(nn.Module):
-    """Buffers that a forward pass changes, one in place and one by another tensor; and a Python branch."""
+    """Buffers that a forward pass changes, one in place and one by another tensor."""
 
     def __init__(self):
         super().__init__()
@@ -77,7 +88,20 @@ class Counting(nn.Module):
         self.seen += len(x)
         y = self.linear(x)
         self.last = y.detach()[0]
-        return y if y.sum() > 0 else 2 * y
+        return y
+
+
+class Branching(nn.Module):
+    """A parameter that belongs to no layer, and a question that torch.func cannot answer."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(4, 2))
+
+    def forward(self, x):
+        if not math.isfinite(x.sum().item()):
+            raise ValueError("x")
+        return torch.tanh(x @ self.weight)
 
 
 NETS = {
@@ -86,9 +110,12 @@ NETS = {
     "cnn with batch norm": (lambda: small_cnn((3, 4), (1, 2), classes=3, size=4), (1, 4, 4)),
     "one output": (lambda: nn.Sequential(nn.Linear(4, 5), nn.Tanh(), nn.Linear(5, 1), nn.Flatten(0)), (4,)),
     "map of outputs": (lambda: nn.Conv2d(2, 3, 3, padding=1), (2, 3, 3)),
+    "images as tokens": (lambda: nn.Sequential(nn.Linear(4, 5), nn.Tanh(), nn.Linear(5, 2)), (3, 2, 4)),
     "tied": (Tied, (4,)),
+    "scaled": (Scaled, (4,)),
     "sliced list": (Sliced, (4,)),
     "changing buffers": (Counting, (4,)),
+    "branching": (Branching, (4,)),
 }
 every_net = pytest.mark.parametrize(("make", "shape"), NETS.values(), ids=NETS.keys())
 
@@ -151,39 +178,96 @@ def test_chunks_change_nothing(memory):
     torch.testing.assert_close(empirical_ntk(model, x1, memory=memory), empirical_ntk(model, x1))
 
 
+def watch(monkeypatch, *ways):
+    """Lists (way, how many inputs, bytes of the Jacobians), filled as the ways are used."""
+    used = []
+    for name in ways:
+        way = getattr(_jacobians, name)
+
+        def watched(model, trained, way=way, name=name):
+            jacobian = way(model, trained)
+
+            def keep(x):
+                blocks = jacobian(x)
+                used.append(
+                    (
+                        name,
+                        len(x),
+                        sum(t.numel() * t.element_size() for b in blocks for t in b if t is not None),
+                    )
+                )
+                return blocks
+
+            return keep
+
+        monkeypatch.setattr(_jacobians, name, watched)
+    return used
+
+
+@every_net
+def test_all_ways_agree(make, shape, monkeypatch):
+    model, x = seeded(make), draws(4, *shape)
+    expected = loop_ntk(model, x, x)
+    for missing in ((), ("_by_layers",), ("_by_layers", "_by_transforms")):
+        for name in missing:
+            monkeypatch.setattr(_jacobians, name, None)  # calling it is a TypeError
+        torch.testing.assert_close(empirical_ntk(model, x), expected)
+
+
 def test_memory_bounds_the_jacobians(monkeypatch):
     model = seeded(lambda: mlp(4, 6, 3))
     row = 3 * 8 * sum(p.numel() for p in model.parameters())
-    sizes = []
-    quick = kernels._by_transforms
-
-    def watched(model, trained):
-        jacobians = quick(model, trained)
-
-        def keep(x):
-            found = jacobians(x)
-            sizes.append(sum(j.numel() * j.element_size() for j in found))
-            return found
-
-        return keep
-
-    monkeypatch.setattr(kernels, "_by_transforms", watched)
+    for used in (watch(monkeypatch, "_by_layers"),):
+        empirical_ntk(model, draws(20, 4), memory=3.5 * row)
+        assert max(size for _, _, size in used) <= 3 * row and {n for _, n, _ in used} == {3, 2}
+    monkeypatch.setattr(_jacobians, "_by_layers", None)
+    used = watch(monkeypatch, "_by_transforms")
     empirical_ntk(model, draws(20, 4), memory=3.5 * row)
-    assert max(sizes) == 3 * row and len(sizes) > 20
+    assert max(size for _, _, size in used) == 3 * row and {n for _, n, _ in used} == {3, 2}
 
 
-def test_the_slow_way_is_taken_only_where_it_must_be(monkeypatch):
-    slow = []
-    plain = kernels._by_autograd
-
-    def watched(model, trained):
-        jacobians = plain(model, trained)
-        return lambda x: (slow.append(type(model).__name__), jacobians(x))[1]
-
-    monkeypatch.setattr(kernels, "_by_autograd", watched)
-    for make, shape in NETS.values():
+def test_each_way_is_taken_where_it_should_be(monkeypatch):
+    used = watch(monkeypatch, "_by_layers", "_by_transforms", "_by_autograd")
+    taken = {}
+    for name, (make, shape) in NETS.items():
         empirical_ntk(seeded(make), draws(3, *shape))
-    assert set(slow) == {"Sliced", "Counting"}
+        taken[name] = used[-1][0]
+    slow, transformed = {"sliced list", "branching"}, {"tied", "scaled"}
+    assert {name for name, way in taken.items() if way == "_by_autograd"} == slow
+    assert {name for name, way in taken.items() if way == "_by_transforms"} == transformed
+    assert {name for name, way in taken.items() if way == "_by_layers"} == set(NETS) - slow - transformed
+
+
+@pytest.mark.parametrize(
+    "net",
+    [
+        nn.Sequential(
+            nn.Conv2d(2, 4, 3, stride=2, padding=(1, 0), dilation=(1, 2), bias=False), nn.Flatten()
+        ),
+        nn.Sequential(
+            nn.Conv2d(2, 4, 3, groups=2), nn.Tanh(), nn.Conv2d(4, 2, 3, padding="same"), nn.Flatten()
+        ),
+        nn.Sequential(nn.Conv2d(2, 3, 2), nn.ReLU(inplace=True), nn.Flatten(), nn.Linear(75, 2, bias=False)),
+        nn.Sequential(nn.Flatten(), nn.Linear(72, 5), nn.BatchNorm1d(5), nn.Tanh(), nn.Linear(5, 2)),
+        nn.Sequential(nn.BatchNorm2d(2, affine=False), nn.Conv2d(2, 3, 5), nn.GroupNorm(3, 3), nn.Flatten()),
+        nn.Sequential(nn.Conv2d(2, 3, 5), nn.BatchNorm2d(3, track_running_stats=False), nn.Flatten()),
+    ],
+    ids=[
+        "stride, padding, dilation",
+        "groups, same",
+        "in place",
+        "batch norm of rows",
+        "others",
+        "own statistics",
+    ],
+)
+def test_layers_of_many_kinds(net):
+    torch.manual_seed(1)
+    net = net.double()
+    for p in net.parameters():
+        nn.init.normal_(p, std=0.3)
+    x = draws(3, 2, 6, 6)
+    torch.testing.assert_close(empirical_ntk(net, x), loop_ntk(net, x, x))
 
 
 def test_symmetric_positive_and_float32():
