@@ -46,7 +46,8 @@ LARGE = (
     "similarity_preserving_loss infonce_distillation_loss sparse_topk_soft_labels reconstruct_soft_labels "
     "soft_cross_entropy_from_sparse cached_teacher_logits self_distillation_loss dml_losses "
     "netaug_total_loss calibrate_batchnorm bounded_regression_loss localization_distillation_loss "
-    "seg_kd_loss bayes_distilled_risk ntk"
+    "seg_kd_loss bayes_distilled_risk ntk compression_loss frechet_distance attention_score_loss "
+    "hidden_state_loss quantize_uniform break_even_bandwidth local_structure_loss"
 )
 
 
