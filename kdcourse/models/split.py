@@ -85,7 +85,9 @@ class SplitNet(nn.Module):
     Args:
         encoder: on the device, image -> code.
         decoder: on the server, code -> feature map at the place where the teacher is split.
-        tail: on the server, feature map -> logits; usually the teacher's, frozen (`Teacher`).
+        tail: on the server, feature map -> logits; usually the teacher's. To train the head by a loss of the
+            logits freeze it by ``tail.eval().requires_grad_(False)``: gradients must pass through it, and
+            `Teacher` lets none pass.
         bits: bits a number on the wire as in `quantize`; None sends float32. May be set afterwards.
 
     Source:

@@ -47,7 +47,7 @@ LARGE = (
     "soft_cross_entropy_from_sparse cached_teacher_logits self_distillation_loss dml_losses "
     "netaug_total_loss calibrate_batchnorm bounded_regression_loss localization_distillation_loss "
     "seg_kd_loss bayes_distilled_risk ntk compression_loss frechet_distance attention_score_loss "
-    "hidden_state_loss quantize_uniform break_even_bandwidth local_structure_loss expected_boxes "
+    "hidden_state_loss quantize_uniform local_structure_loss expected_boxes "
     "pairwise_similarity"
 )
 
