@@ -108,7 +108,7 @@ def bars(
         height=0.65,
         error_kw={"lw": 1.2, "capsize": 3},
     )
-    ax.invert_yaxis()
+    ax.yaxis.set_inverted(True)  # not invert_yaxis(), which turns shared axes back again
     ax.grid(axis="y", visible=False)
     for row, value in enumerate(values):
         ax.annotate(
