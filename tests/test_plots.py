@@ -150,6 +150,18 @@ def test_the_roles_are_told_apart_without_colour():
 # ---------------------------------------------------------------- bars
 
 
+@pytest.mark.parametrize("draw", [plots.bars, plots.intervals])
+def test_the_first_entry_is_on_top_on_shared_axes_too(draw):
+    estimates = {"first": Estimate(80.0, 78.0, 82.0, 8), "second": Estimate(88.0, 87.0, 89.0, 8)}
+    figure, axes = plt.subplots(1, 2, sharey=True)
+    for ax in axes:
+        draw(ax, estimates)
+    figure.canvas.draw()
+    heights = [ax.transData.transform([(0, row) for row in (0, 1)])[:, 1] for ax in axes]
+    assert all(first > second for first, second in heights)
+    plt.close(figure)
+
+
 def test_bars_draw_means_and_intervals():
     estimates = {
         "student alone": Estimate(80.0, 78.0, 82.0, 8),
