@@ -372,7 +372,7 @@ def ntk(model, x1, x2):
     return kernel
 
 
-# %% wrong: one flag for all modules -> Keep the flag of *each* module
+# %% right: one flag for all modules -> A remark, which costs nothing here. With a batch norm in evaluation
 def ntk(model, x1, x2):
     was = model.training
     model.eval()
