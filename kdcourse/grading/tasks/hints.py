@@ -10,29 +10,14 @@ from torch.func import functional_call
 
 from kdcourse.grading.formulas.responses import normal
 from kdcourse.grading.function_task import Case, FunctionTask, Run, Wrong, _numbers
+from kdcourse.grading.module_task import Recorded
 from kdcourse.grading.probe import Rejected, call, protected, real_tensor
-
-
-class Regressor(nn.Module):
-    """A regressor with fixed weights that keeps a journal of what it is asked."""
-
-    def __init__(self, seed: int, *layers: nn.Module) -> None:
-        super().__init__()
-        self.layers = nn.Sequential(*layers).double()
-        self.journal: list[Tensor] = []
-        with torch.no_grad():
-            for i, parameter in enumerate(self.parameters()):
-                parameter.copy_(0.5 * normal(seed + i, *parameter.shape))
-
-    def forward(self, x: Tensor) -> Tensor:
-        self.journal.append(x.detach().double().clone())
-        return self.layers(x)
 
 
 def hint_cases() -> list[Case]:
     def shows(law: str, B: int, Cs: int, Ct: int, H: int, W: int, **options) -> Case:
         layers = options.pop("layers", None) or [nn.Conv2d(Cs, Ct, 1)]
-        regressor = Regressor(700 + Ct, *layers).train(options.pop("training", True))
+        regressor = Recorded(700 + Ct, *layers).train(options.pop("training", True))
         scale = options.pop("scale", 1.5)
         student = scale * normal(301 + B + Cs, B, Cs, H, W)
         with torch.no_grad():
