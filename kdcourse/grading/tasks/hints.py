@@ -215,12 +215,12 @@ class HintTask(FunctionTask):
         return protected(self.measure, result.reshape(shape), roots)
 
     @staticmethod
-    def asked_about(regressor: Regressor, feature: Tensor) -> bool:
+    def asked_about(regressor: Recorded, feature: Tensor) -> bool:
         feature = feature.detach().double()
         return any(x.shape == feature.shape and torch.equal(x, feature) for x in regressor.journal)
 
     @staticmethod
-    def require_regressor_as_it_was(regressor: Regressor, twin: Regressor) -> None:
+    def require_regressor_as_it_was(regressor: Recorded, twin: Recorded) -> None:
         if [m.training for m in regressor.modules()] != [m.training for m in twin.modules()]:
             raise Rejected(
                 "Your function switches the regressor between training and evaluation mode; that is the "
