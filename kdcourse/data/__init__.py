@@ -3,7 +3,8 @@
 ``load_digits`` and ``split_digits`` give scikit-learn's real handwritten digits, ``draw_shapes`` draws as
 many shapes as asked for, ``draw_scenes`` several in one image, ``draw_shape_grid`` shapes of 80 classes that
 run into each other, and ``load_cifar10`` reads CIFAR-10 from disk; ``draw_block_model`` draws a graph,
-``draw_sequences`` texts, ``draw_outlines`` pairs of an outline and its filled shape. ``random_affine``,
+``draw_sequences`` texts, ``draw_outlines`` pairs of an outline and its filled shape, ``draw_gaussians``
+points whose class probabilities are known, ``draw_multi_view`` examples of a theory. ``random_affine``,
 ``random_flip_shift`` and ``augmented_pool`` transform images; ``SeededAffine`` does it by a seed for each
 image, so that it can be replayed; ``replace_labels`` makes labels wrong. Everything random follows from a
 seed or a generator that the caller passes: the global random states are neither read nor changed.
@@ -12,7 +13,9 @@ seed or a generator that the caller passes: the global random states are neither
 from kdcourse.data.augment import augmented_pool, random_affine, random_flip_shift
 from kdcourse.data.cifar10 import DatasetMissingError, load_cifar10
 from kdcourse.data.digits import DigitSplits, load_digits, split_digits
+from kdcourse.data.gaussians import GaussianSet, draw_gaussians
 from kdcourse.data.graphs import GraphSet, draw_block_model
+from kdcourse.data.multi_view import MultiViewSet, draw_multi_view
 from kdcourse.data.noise import replace_labels
 from kdcourse.data.outlines import OUTLINE_KINDS, OutlineSet, draw_outlines
 from kdcourse.data.replay import SeededAffine, uniform_from_seeds
@@ -29,8 +32,10 @@ __all__ = [
     "SHAPE_NAMES",
     "DatasetMissingError",
     "DigitSplits",
+    "GaussianSet",
     "GraphSet",
     "ImageSet",
+    "MultiViewSet",
     "OutlineSet",
     "SceneSet",
     "SeededAffine",
@@ -38,6 +43,8 @@ __all__ = [
     "ShapeSet",
     "augmented_pool",
     "draw_block_model",
+    "draw_gaussians",
+    "draw_multi_view",
     "draw_outlines",
     "draw_scenes",
     "draw_sequences",
