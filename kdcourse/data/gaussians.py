@@ -9,6 +9,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from kdcourse.data._checks import check_least
+
 
 class GaussianSet(NamedTuple):
     """Points with labels, and with the probability of every label.
@@ -42,9 +44,7 @@ def draw_gaussians(n: int, *, seed: int, classes: int = 3, radius: float = 1.5) 
     >>> points.inputs.shape, points.probabilities.shape
     (torch.Size([4, 2]), torch.Size([4, 3]))
     """
-    for name, value, least in (("n", n, 1), ("seed", seed, 0), ("classes", classes, 2)):
-        if to_int(value) < least:
-            raise ValueError(f"{name}: expected a number >= {least}, got {value}")
+    check_least(n=(n, 1), seed=(seed, 0), classes=(classes, 2))
     if not 0 <= radius < math.inf:
         raise ValueError(f"radius: expected a finite number >= 0, got {radius}")
     # Numbers of one point are drawn together: this makes a short draw the start of a long one.

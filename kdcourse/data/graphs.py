@@ -9,6 +9,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from kdcourse.data._checks import check_least
+
 
 class GraphSet(NamedTuple):
     """A graph with a feature vector and a class for each node.
@@ -52,11 +54,7 @@ def draw_block_model(
     >>> graph.features.shape, graph.labels.bincount().tolist()
     (torch.Size([60, 8]), [20, 20, 20])
     """
-    for name, value, least in (
-        ("blocks", blocks, 1), ("nodes", nodes, blocks), ("dimensions", dimensions, 1), ("seed", seed, 0),
-    ):  # fmt: skip
-        if to_int(value) < least:
-            raise ValueError(f"{name}: expected a number >= {least}, got {value}")
+    check_least(blocks=(blocks, 1), nodes=(nodes, blocks), dimensions=(dimensions, 1), seed=(seed, 0))
     for name, value in (("within", within), ("between", between)):
         if not 0 <= value <= 1:
             raise ValueError(f"{name}: expected a probability, got {value}")

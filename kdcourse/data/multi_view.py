@@ -9,6 +9,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from kdcourse.data._checks import check_least
+
 
 class MultiViewSet(NamedTuple):
     """Examples in patches: one for each feature, and one of noise.
@@ -57,9 +59,7 @@ def draw_multi_view(
     >>> examples.features.shape, examples.noise.shape
     (torch.Size([5, 4]), torch.Size([5, 160]))
     """
-    for name, value, least in (("n", n, 1), ("seed", seed, 0), ("noise_size", noise_size, 1)):
-        if to_int(value) < least:
-            raise ValueError(f"{name}: expected a number >= {least}, got {value}")
+    check_least(n=(n, 1), seed=(seed, 0), noise_size=(noise_size, 1))
     if not 0 <= single <= 1:
         raise ValueError(f"single: expected a probability, got {single}")
     for name, value in (("weak", weak), ("noise", noise)):

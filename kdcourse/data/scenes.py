@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from operator import index as to_int
 from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from kdcourse.data._checks import check_least
 from kdcourse.data.shapes import _check_kinds, _check_visible, _depth_inside, _extent
 
 SCENE_KINDS = ("triangle", "square", "circle", "star4", "ring")
@@ -131,9 +131,7 @@ def _places(centres: Tensor, radii: Tensor, wanted: Tensor, most: int) -> Tensor
 
 
 def _check(n, seed, size, kinds, most, noise, rotation, radius) -> None:
-    for name, value, least in (("n", n, 1), ("seed", seed, 0), ("size", size, 8), ("most", most, 1)):
-        if to_int(value) < least:
-            raise ValueError(f"{name}: expected a number >= {least}, got {value}")
+    check_least(n=(n, 1), seed=(seed, 0), size=(size, 8), most=(most, 1))
     _check_kinds(kinds)
     if most > _TRIES:
         raise ValueError(f"most: expected at most {_TRIES} shapes, got {most}")

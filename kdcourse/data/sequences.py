@@ -8,6 +8,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from kdcourse.data._checks import check_least
+
 
 class SequenceSet(NamedTuple):
     """Texts with their labels.
@@ -41,12 +43,8 @@ def draw_sequences(
     >>> texts.tokens.shape, bool((texts.tokens == 1).sum(1).eq(1).all())
     (torch.Size([3, 16]), True)
     """
-    for name, value, least in (
-        ("n", n, 1), ("seed", seed, 0), ("shortest", shortest, 2), ("length", length, shortest),
-        ("vocabulary", vocabulary, 4),
-    ):  # fmt: skip
-        if to_int(value) < least:
-            raise ValueError(f"{name}: expected a number >= {least}, got {value}")
+    check_least(n=(n, 1), seed=(seed, 0), shortest=(shortest, 2), length=(length, shortest))
+    check_least(vocabulary=(vocabulary, 4))
     # Numbers of one text are drawn together: this makes a short draw the start of a long one.
     draws = torch.rand(
         n, length + 3, generator=torch.Generator().manual_seed(to_int(seed)), dtype=torch.float64

@@ -8,11 +8,11 @@ teacher's probabilities say where between the bins.
 from __future__ import annotations
 
 import math
-from operator import index as to_int
 
 import numpy as np
 import torch
 
+from kdcourse.data._checks import check_least
 from kdcourse.data.sets import ImageSet
 from kdcourse.data.shapes import _balanced_labels, _depth_inside
 
@@ -49,9 +49,7 @@ def draw_shape_grid(n: int, *, seed: int, size: int = 16, noise: float = 0.15) -
     >>> grid.images.shape, grid.labels.bincount().unique().tolist()
     (torch.Size([160, 1, 16, 16]), [2])
     """
-    for name, value, least in (("n", n, 1), ("seed", seed, 0), ("size", size, 8)):
-        if to_int(value) < least:
-            raise ValueError(f"{name}: expected a number >= {least}, got {value}")
+    check_least(n=(n, 1), seed=(seed, 0), size=(size, 8))
     if not 0 <= noise < math.inf:
         raise ValueError(f"noise: expected a finite number >= 0, got {noise}")
     classes = len(SHAPE_GRID_KINDS) * _BINS**2

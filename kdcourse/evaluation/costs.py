@@ -4,6 +4,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from kdcourse.models._modes import evaluating
+
 
 def multiply_adds(net: nn.Module, x: Tensor) -> int:
     """Multiply-adds of one forward pass ``net(x)``: matrix products and convolutions, bias and activations
@@ -18,12 +20,7 @@ def multiply_adds(net: nn.Module, x: Tensor) -> int:
     >>> multiply_adds(nn.Linear(6, 4), torch.zeros(1, 6))
     24
     """
-    was_training = {module: module.training for module in net.modules()}
     counter = FlopCounterMode(display=False)
-    try:
-        with torch.no_grad(), counter:
-            net.eval()(x)
-    finally:
-        for module, training in was_training.items():
-            module.training = training
+    with evaluating(net), torch.no_grad(), counter:
+        net(x)
     return counter.get_total_flops() // 2  # it counts a multiply-add as two operations

@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor, nn
 
+from kdcourse.models._modes import evaluating
+
 
 def predict(model: nn.Module, images: Tensor, *, batch_size: int = 2048) -> Tensor:
     """Logits of `model` in evaluation mode, without a graph; the model's training flags end as they were.
@@ -16,15 +18,8 @@ def predict(model: nn.Module, images: Tensor, *, batch_size: int = 2048) -> Tens
         (N, C), or (S, N, C) for a stack.
     """
     samples = 1 if any(hasattr(module, "seeds") for module in model.modules()) else 0
-    training = {module: module.training for module in model.modules()}
-    model.eval()
-    try:
-        with torch.no_grad():
-            return torch.cat([model(part) for part in images.split(batch_size, dim=samples)], dim=samples)
-    finally:
-        model.train(training[model])
-        for module, flag in training.items():
-            module.training = flag
+    with evaluating(model), torch.no_grad():
+        return torch.cat([model(part) for part in images.split(batch_size, dim=samples)], dim=samples)
 
 
 def accuracy(logits: Tensor, labels: Tensor) -> Tensor:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from kdcourse.losses._checks import check_tensor
 from kdcourse.models._checks import check_sizes
+from kdcourse.models._modes import evaluating
 from kdcourse.theory._jacobians import Block, outputs_of, quickest_jacobian
 
 
@@ -52,7 +53,7 @@ def empirical_ntk(model: nn.Module, x1: Tensor, x2: Tensor | None = None, *, mem
     for name, x in (("x1", x1), ("x2", x1 if x2 is None else x2)):
         if not isinstance(x, Tensor) or x.ndim == 0 or len(x) == 0:
             raise ValueError(f"{name}: expected a tensor of inputs (N, ...), none empty")
-    with _as_it_was(model), torch.enable_grad():
+    with _with_its_buffers(model), evaluating(model), torch.enable_grad():
         a_row = outputs_of(model, x1[:1]).numel() * sum(
             p.numel() * p.element_size() for p in trained.values()
         )
@@ -156,9 +157,8 @@ def _product(first: list[Block], second: list[Block]) -> Tensor:
 
 
 @contextmanager
-def _as_it_was(model: nn.Module) -> Iterator[None]:
-    """The model in evaluation mode; afterwards flags and buffers are as before."""
-    training = {module: module.training for module in model.modules()}
+def _with_its_buffers(model: nn.Module) -> Iterator[None]:
+    """Afterwards the model's buffers are the objects that they were, with the values that they had."""
     buffers = [
         (module, name, buffer, buffer.clone())
         for module in model.modules()
@@ -166,11 +166,8 @@ def _as_it_was(model: nn.Module) -> Iterator[None]:
         if buffer is not None
     ]
     try:
-        model.eval()
         yield
     finally:
-        for module, flag in training.items():
-            module.training = flag
         for module, name, buffer, value in buffers:
             module._buffers[name] = buffer
             if not torch.equal(buffer, value):
