@@ -1,5 +1,6 @@
 """Tasks that are functions of tensors: compare with a float64 reference and name the mistake."""
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -81,8 +82,20 @@ class FunctionTask:
     not_finite: str = OVERFLOW
     # Cases that the convention leaves open: what goes wrong there is told, but is no fault.
     open_cases: Callable[[], list[Case]] = list
+    # Pattern and sentence: torch's words for a failure in those of the task, where nothing else explains it.
+    reasons: tuple[tuple[str, str], ...] = ()
 
     def __call__(self, answer: object) -> list[str]:
+        try:
+            return self.examine(answer)
+        except Rejected as rejected:
+            seen = rejected.feedback[0]
+            why = next((sentence for pattern, sentence in self.reasons if re.search(pattern, seen)), None)
+            if rejected.diagnosis or why is None:
+                raise
+            raise Rejected(*rejected.feedback, diagnosis=why) from None
+
+    def examine(self, answer: object) -> list[str]:
         function = prepare(answer, self.names)
         cases = self.cases()
         single = self.float32_only(function, cases[0])
@@ -166,7 +179,7 @@ class FunctionTask:
                 raise Rejected(rejected.feedback[0], diagnosis=self.misfit) from None
             raise
         try:
-            result = real_tensor(result, torch.Size(shape), self.result)
+            result = real_tensor(result, torch.Size(shape), self.result, graph=bool(self.learns))
         except Rejected as rejected:
             why = self.shapes(case.args).get(tuple(getattr(result, "shape", ())))
             if why is not None and rejected.feedback[0].startswith("Your result has the shape"):

@@ -1,6 +1,7 @@
 """How an answer is called and what may go wrong before its numbers are looked at."""
 
 import inspect
+import math
 import numbers
 import re
 from collections.abc import Callable, Sequence
@@ -152,10 +153,37 @@ def _failure(error: BaseException) -> str:
     return f"Your function raises {type(error).__name__}" + (f": {message[0][:200]}" if message else ".")
 
 
-def real_tensor(result: object, shape: torch.Size, meaning: str) -> torch.Tensor:
+def real_number(result: object, *, none: str = "", truth: str = "", several: str = "") -> float:
+    """The result, if it is one number; `none`, `truth` and `several` explain what it is instead."""
+    if result is None:
+        raise Rejected("Your function returns None. Is a `return` missing?", diagnosis=none or None)
+    if isinstance(result, bool | np.bool_) or getattr(result, "dtype", None) == torch.bool:
+        raise Rejected("Your function returns True or False; expected is a number.", diagnosis=truth or None)
+    if isinstance(result, torch.Tensor | np.ndarray):
+        if math.prod(result.shape) != 1:
+            raise Rejected(
+                f"Your function returns numbers of shape {tuple(result.shape)}; expected is one number.",
+                diagnosis=several or None,
+            )
+        return float(result.item())
+    if isinstance(result, numbers.Real):
+        return float(result)
+    is_many = isinstance(result, tuple | list | dict)
+    raise Rejected(
+        f"Your function returns a {_kind(result)}; expected is one number.",
+        diagnosis=several if is_many and several else None,
+    )
+
+
+def real_tensor(result: object, shape: torch.Size, meaning: str, *, graph: bool = True) -> torch.Tensor:
     """The result, if it is a floating-point tensor of that shape; one element in any shape is a scalar."""
     if result is None:
         raise Rejected("Your function returns None. Is a `return` missing?")
+    if isinstance(result, numbers.Number | np.ndarray) and not graph:
+        raise Rejected(
+            f"Your function returns a {_kind(result)}, not a tensor.",
+            diagnosis="`torch.as_tensor` makes a tensor of it.",
+        )
     if isinstance(result, numbers.Number | np.ndarray):
         raise Rejected(
             f"Your function returns a {_kind(result)}, not a tensor; no gradient can flow through it.",

@@ -5,41 +5,19 @@ A. K. Menon et al. (2021) and D. Hsu et al. (2021); the bound is that of `kdcour
 
 import functools
 import math
-import numbers
 from collections.abc import Callable
 from typing import NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from kdcourse.grading.formulas.bounds import bound, crossover, variation
 from kdcourse.grading.formulas.responses import labels_for, normal
 from kdcourse.grading.function_task import Case, FunctionTask
-from kdcourse.grading.mistakes.bounds import bound_mistakes, size_mistakes, variation_mistakes
-from kdcourse.grading.probe import Rejected, call, prepare
-
-
-def number_of(result: object, several: str) -> float:
-    """The result as a number; `Rejected` tells what it is instead, and `several` why not several."""
-    if result is None:
-        raise Rejected("Your function returns None. Is a `return` missing?")
-    if isinstance(result, bool | np.bool_) or getattr(result, "dtype", None) == torch.bool:
-        raise Rejected("Your function returns True or False; expected is a number.")
-    if isinstance(result, Tensor | np.ndarray):
-        if math.prod(result.shape) != 1:
-            raise Rejected(
-                f"Your function returns numbers of shape {tuple(result.shape)}; expected is one number.",
-                diagnosis=several,
-            )
-        return float(result.detach() if isinstance(result, Tensor) else result.item())
-    if isinstance(result, numbers.Real):
-        return float(result)
-    raise Rejected(
-        f"Your function returns a {type(result).__name__}; expected is one number.",
-        diagnosis=several if isinstance(result, tuple | list | dict) else None,
-    )
-
+from kdcourse.grading.mistakes.bounds import bound_mistakes
+from kdcourse.grading.mistakes.crossover import size_mistakes
+from kdcourse.grading.mistakes.total_variation import variation_mistakes
+from kdcourse.grading.probe import Rejected, call, prepare, real_number
 
 # --- crossover_size ---
 
@@ -105,7 +83,7 @@ def crossover_size(answer: object) -> list[str]:
     def meet(pair: Pair) -> None:
         prefix = f"{pair.law}: " if pair.law else ""
         try:
-            got = number_of(call(function, SIZES, pair.args), "One size is wanted, a number.")
+            got = real_number(call(function, SIZES, pair.args), several="One size is wanted, a number.")
         except Rejected as rejected:
             why = rejected.diagnosis
             if "ZeroDivision" in rejected.feedback[0] or "returns None" in rejected.feedback[0]:
@@ -315,7 +293,7 @@ def as_tensors(answer: Callable) -> Callable[..., Tensor]:
             raise Rejected(f"Your function raises ValueError: {error}", diagnosis=LOGARITHM) from None
         if hasattr(result, "_fields") and hasattr(result, "total"):
             raise Rejected("Your function returns the terms; expected is their sum.", diagnosis=SEVERAL)
-        return torch.tensor(number_of(result, SEVERAL), dtype=torch.float64)
+        return torch.tensor(real_number(result, several=SEVERAL), dtype=torch.float64)
 
     return wrapped
 

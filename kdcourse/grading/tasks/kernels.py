@@ -13,7 +13,9 @@ from torch import Tensor
 from kdcourse.grading.formulas.responses import normal
 from kdcourse.grading.formulas.tangent import flow, relu_tangent, student
 from kdcourse.grading.function_task import Case, FunctionTask, Pair, Run
-from kdcourse.grading.mistakes.tangent import flow_mistakes, student_mistakes, tangent_mistakes
+from kdcourse.grading.mistakes.kernel_flow import flow_mistakes
+from kdcourse.grading.mistakes.linear_student import student_mistakes
+from kdcourse.grading.mistakes.tangent import tangent_mistakes
 from kdcourse.grading.probe import Rejected
 
 

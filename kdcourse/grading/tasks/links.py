@@ -1,18 +1,17 @@
 """`break_even_bandwidth`: does sending pay?"""
 
 import math
-import numbers
 from collections.abc import Callable
 from typing import NamedTuple
 
-import numpy as np
-import torch
-from torch import Tensor
-
 from kdcourse.grading.mistakes.links import break_even, link_mistakes
-from kdcourse.grading.probe import Rejected, call, prepare
+from kdcourse.grading.probe import Rejected, call, prepare, real_number
 
 TIMES = ("device_seconds_full", "device_seconds_head", "server_seconds", "payload_bytes", "latency")
+
+
+BRANCHES = "Each branch returns a number; where sending never wins it is `math.inf`."
+WHETHER = "The question is not whether sending wins, but from which bandwidth on."
 
 
 class Link(NamedTuple):
@@ -57,29 +56,6 @@ def links() -> list[Link]:
     ]
 
 
-def number_of(result: object) -> float:
-    """The result as a number; `Rejected` tells what it is instead."""
-    if result is None:
-        raise Rejected(
-            "Your function returns None. Is a `return` missing?",
-            diagnosis="Each branch returns a number; where sending never wins it is `math.inf`.",
-        )
-    if isinstance(result, bool | np.bool_):
-        raise Rejected(
-            "Your function returns True or False; expected is a number.",
-            diagnosis="The question is not whether sending wins, but from which bandwidth on.",
-        )
-    if isinstance(result, Tensor | np.ndarray):
-        if result.ndim > 0 and math.prod(result.shape) != 1:
-            raise Rejected(f"Your function returns numbers of shape {tuple(result.shape)}; expected is one.")
-        if getattr(result, "dtype", None) == torch.bool:
-            return number_of(bool(result))
-        return float(result)
-    if isinstance(result, numbers.Real):
-        return float(result)
-    raise Rejected(f"Your function returns a {type(result).__name__}; expected is a number.")
-
-
 def break_even_bandwidth(answer: object) -> list[str]:
     function, seen = prepare(answer, TIMES), []
     tried = links()
@@ -87,7 +63,7 @@ def break_even_bandwidth(answer: object) -> list[str]:
     def meet(link: Link) -> None:
         prefix = f"{link.law}: " if link.law else ""
         try:
-            seen.append((link, number_of(call(function, TIMES, link.args))))
+            seen.append((link, real_number(call(function, TIMES, link.args), none=BRANCHES, truth=WHETHER)))
         except Rejected as rejected:
             rejected.feedback[0] = prefix + rejected.feedback[0]
             if link.law and "Your function raises" in rejected.feedback[0]:

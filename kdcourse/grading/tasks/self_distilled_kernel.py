@@ -6,7 +6,6 @@ H. Mobahi, M. Farajtabar & P. Bartlett (2020).
 import torch
 from torch import Tensor
 
-from kdcourse.grading.explained import Explained
 from kdcourse.grading.formulas.responses import normal
 from kdcourse.grading.function_task import Case, FunctionTask
 from kdcourse.grading.mistakes.self_distilled_kernel import (
@@ -141,20 +140,16 @@ REASONS = (
 
 
 TASKS = {
-    "self_distilled_predictions": Explained(
-        FunctionTask(
-            ("gram", "targets", "penalty", "rounds"), "a row of answers for each round", self_distilled,
-            lambda: kernel_cases(True), prediction_mistakes, learns=(), shapes=prediction_shapes,
-            misfit=MISFIT, not_finite=NOT_FINITE,
-        ),
-        REASONS,
+    "self_distilled_predictions": FunctionTask(
+        ("gram", "targets", "penalty", "rounds"), "a row of answers for each round", self_distilled,
+        lambda: kernel_cases(True), prediction_mistakes, learns=(), shapes=prediction_shapes,
+        misfit=MISFIT, not_finite=NOT_FINITE,
+        reasons=REASONS,
     ),
-    "degrees_of_freedom": Explained(
-        FunctionTask(
-            ("gram", "penalty", "rounds"), "one number for each round", freedom,
-            lambda: kernel_cases(False), freedom_mistakes, learns=(), shapes=freedom_shapes,
-            misfit=MISFIT, not_finite=NOT_FINITE,
-        ),
-        REASONS,
+    "degrees_of_freedom": FunctionTask(
+        ("gram", "penalty", "rounds"), "one number for each round", freedom,
+        lambda: kernel_cases(False), freedom_mistakes, learns=(), shapes=freedom_shapes,
+        misfit=MISFIT, not_finite=NOT_FINITE,
+        reasons=REASONS,
     ),
 }  # fmt: skip

@@ -6,7 +6,6 @@ Z. Allen-Zhu & Y. Li (2023).
 import torch
 from torch import Tensor
 
-from kdcourse.grading.explained import Explained
 from kdcourse.grading.formulas.responses import normal
 from kdcourse.grading.function_task import Case, FunctionTask
 from kdcourse.grading.mistakes.views import margin_mistakes, margins, smoothed, smoothed_mistakes
@@ -151,15 +150,13 @@ TASKS = {
         "shape, `z[z > 0]` does not.",
         not_finite=NOT_FINITE, open_cases=curve_open,
     ),
-    "view_margins": Explained(
-        FunctionTask(
-            ("feature_weights", "owners", "q"), "one margin for each feature", margins, margin_cases,
-            margin_mistakes, learns=(), shapes=margin_shapes,
-            misfit="Two shapes do not fit. The weights are (classes, neurons, features), in this order; "
-            "after the sum over the neurons, axis 1, they are (C, F).",
-            not_finite="Where a class is left out with -inf, the maximum must still see another class; and a "
-            "power of a negative number is NaN if q is not whole.",
-        ),
-        REASONS,
+    "view_margins": FunctionTask(
+        ("feature_weights", "owners", "q"), "one margin for each feature", margins, margin_cases,
+        margin_mistakes, learns=(), shapes=margin_shapes,
+        misfit="Two shapes do not fit. The weights are (classes, neurons, features), in this order; "
+        "after the sum over the neurons, axis 1, they are (C, F).",
+        not_finite="Where a class is left out with -inf, the maximum must still see another class; and a "
+        "power of a negative number is NaN if q is not whole.",
+        reasons=REASONS,
     ),
 }  # fmt: skip

@@ -68,7 +68,6 @@ def misconceptions(root: Path, *, only: str | None = None) -> list[Misconception
 
 def _diagnoses(task: str, examine: Callable, root: Path) -> Iterator[tuple[str, str]]:
     """(wrong code, diagnosis) of one task."""
-    examine = getattr(examine, "task", examine)  # a task may be wrapped in one that explains more
     known = list(examine.wrong()) if hasattr(examine, "wrong") else []
     singles = [m for m in known if not m.sentence.startswith(_PAIR) and _parts(m.function) < 2]
     for function, sentence in singles:
