@@ -12,8 +12,8 @@ from urllib.parse import quote
 
 from kdcourse import __version__
 
-# What authors and instructors need: sub-command -> (module, function, help). The module is imported only
-# when the sub-command is called, and parses the rest of the command line itself.
+# Sub-command -> (module, function, help), mostly for authors and instructors. The module is imported only when
+# the sub-command is called, and parses the rest of the command line itself.
 AUTHORING = {
     "execute": ("kdcourse.authoring.run", "main_execute", "execute notebooks and rewrite their outputs"),
     "build-exercises": ("kdcourse.authoring.build", "main", "make the exercises from their solutions"),
@@ -32,6 +32,7 @@ AUTHORING = {
         "marks of the questions that a person reads, as a table",
     ),
     "statistics": ("kdcourse.teaching.marking.statistics", "main", "count what a class found hard"),
+    "bench": ("kdcourse.bench.command", "main", "compare all methods: run, status, report, list"),
     "text": ("kdcourse.authoring.text", "main", "turn a notebook into a text file, or back"),
 }
 

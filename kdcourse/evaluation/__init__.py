@@ -1,6 +1,14 @@
 """Did it work, and what does it cost? Accuracy and calibration of predictions, probes of features, and honest
 statistics over seeds."""
 
+from kdcourse.evaluation.comparisons import (
+    Friedman,
+    friedman,
+    holm,
+    paired_p_value,
+    rank_p_values,
+    ranks,
+)
 from kdcourse.evaluation.costs import multiply_adds
 from kdcourse.evaluation.detection import average_precision
 from kdcourse.evaluation.generation import frechet_distance
@@ -30,4 +38,11 @@ __all__ = [
     "paired_difference",
     "gap_closed",
     "Estimate",
+    # many methods at once
+    "holm",
+    "paired_p_value",
+    "ranks",
+    "friedman",
+    "Friedman",
+    "rank_p_values",
 ]

@@ -26,9 +26,15 @@ def wide_pair(student: Tensor, teacher: Tensor) -> tuple[Tensor, Tensor]:
     return student.to(common), teacher.to(common)
 
 
+def autocasts(x: Tensor) -> bool:
+    """Whether autocast is on where `x` lies; some devices, such as "meta", know no autocast."""
+    device = x.device.type
+    return torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device)
+
+
 def matmul(a: Tensor, b: Tensor) -> Tensor:
     """``a @ b`` in the precision of its arguments, under autocast too."""
-    if not torch.is_autocast_enabled(a.device.type):
+    if not autocasts(a):
         return a @ b
     with torch.autocast(a.device.type, enabled=False):
         return a @ b
@@ -36,7 +42,7 @@ def matmul(a: Tensor, b: Tensor) -> Tensor:
 
 def gram(x: Tensor) -> Tensor:
     """``x @ x.mT``, the inner products of all rows; forwards and backwards in the precision of `x`."""
-    if x.numel() < 2**16 and not torch.is_autocast_enabled(x.device.type):
+    if x.numel() < 2**16 and not autocasts(x):
         return x @ x.mT  # here calling _Gram takes longer than the product that it saves
     return _Gram.apply(x)
 

@@ -4,11 +4,13 @@ One loss with a file of its own: B samples make B³ angles, which take care to b
 The conventions are those of `relations_samples.py`.
 """
 
+from contextlib import nullcontext
+
 import torch
 from torch import Tensor
 
 from kdcourse.losses._checks import check_same_batch, check_tensor
-from kdcourse.losses._numerics import wide_pair
+from kdcourse.losses._numerics import autocasts, wide_pair
 
 
 def rkd_angle_loss(student: Tensor, teacher: Tensor) -> Tensor:
@@ -122,7 +124,8 @@ class _AngleLoss(torch.autograd.Function):
         # A CPU is quick while temporaries stay in its cache, at 1 to 2 MB; a GPU wants few steps, and so does
         # a compiler, which unrolls the loop.
         in_cache = student.device.type == "cpu" and not torch.compiler.is_compiling()
-        with torch.autocast(student.device.type, enabled=False):
+        exact = torch.autocast(student.device.type, enabled=False) if autocasts(student) else nullcontext()
+        with exact:
             return _value_and_gradient(student, teacher, 2**19 if in_cache else 2**23)
 
     @staticmethod

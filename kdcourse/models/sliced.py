@@ -95,7 +95,7 @@ class WidthSlicedNet(nn.Module):
     def export(self, widths: Sequence[int] | None = None) -> nn.Module:
         """An ordinary net of these widths (the narrow ones by default), with copies of the tensors."""
         widths = self.widths if widths is None else tuple(widths)
-        net = self.make_net(*widths)
+        net = self.make_net(*widths).to(next(self.parameters()).device)
         net.load_state_dict({name: tensor.detach() for name, tensor in self.slices(widths).items()})
         return net.train(self.training)
 

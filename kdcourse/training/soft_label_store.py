@@ -236,9 +236,13 @@ class SoftLabelStore:
         return SoftLabels(seeds, values, indices)
 
     def batch(self, epoch: int | Tensor, samples: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """(images as the teacher saw them, values, indices) of `samples` in `epoch`."""
-        seeds, values, indices = self.labels(epoch, samples)
-        return self.recipe(self.images[samples], seeds), values, indices
+        """(images as the teacher saw them, values, indices) of `samples` in `epoch`, where the images are."""
+        return self._with_images(samples, self.labels(epoch, samples))
+
+    def _with_images(self, samples: Tensor, labels: SoftLabels) -> tuple[Tensor, Tensor, Tensor]:
+        device = self.images.device
+        images = self.recipe(self.images[samples.to(device)], labels.seeds)
+        return images, labels.values.to(device), labels.indices.to(device)
 
     def batches(self, *, batch_size: int, seeds: int | Sequence[int]) -> StoredBatches:
         """Batches for `fit`, shuffled as `Batches` does it; see `StoredBatches`."""
@@ -282,8 +286,8 @@ class StoredBatches:
             )
         # Row numbers, unchecked: the order gives no others. A batch may run on into the next epoch.
         epochs = first if first == last else torch.arange(start, end) // self.order.size
-        seeds, values, indices = self.store._read((epochs * self.order.size + samples).numpy())
-        return self.store.recipe(self.store.images[samples], seeds), values, indices
+        labels = self.store._read((epochs * self.order.size + samples).numpy())
+        return self.store._with_images(samples, labels)
 
     def __repr__(self) -> str:
         return f"StoredBatches({self.store!r}, {self.order!r})"

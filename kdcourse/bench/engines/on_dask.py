@@ -1,0 +1,73 @@
+"""Jobs on a Dask cluster, by distributed.Client.
+
+Not by joblib's back end for Dask: joblib.Parallel ends at the first exception, and gives nothing back for the
+jobs that went well.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+
+import dask as dask_package
+from distributed import Client, KilledWorker, LocalCluster, WorkerPlugin, as_completed
+
+from kdcourse.bench.engines.work import TRIES, Engine, attempt, environment, local_workers, visible_devices
+
+
+@contextmanager
+def dask(
+    *, workers: int | None = None, address: str | None = None, threads: int = 1, **options
+) -> Iterator[Engine]:
+    """The Dask cluster at `address`, or one of `workers` processes of this machine.
+
+    Dask tries a job whose worker is lost again by itself, as the scheduler's setting
+    ``distributed.scheduler.allowed-failures`` says. Together with the culprit it may give up jobs that only
+    waited at the same worker; so what it gave up is handed to it once more, one job at a time.
+    """
+    with ExitStack() as stack:
+        if address is None:
+            devices = visible_devices()
+            workers = local_workers(workers, devices)
+            # With the last time, alone, a job is begun as often as with the other engines. (A running cluster
+            # has its own setting, which is 3 where nobody changed it.)
+            with dask_package.config.set({"distributed.scheduler.allowed-failures": TRIES - 2}):
+                cluster = stack.enter_context(_local_cluster(workers, threads, options))
+            client = stack.enter_context(Client(cluster))
+            if devices:
+                client.register_plugin(_OneDevice(devices))
+        else:
+            client = stack.enter_context(Client(address, **options))
+
+        def finished(function: Callable, jobs: list):
+            # pure=False: two equal jobs are two jobs.
+            running = {client.submit(attempt, function, job, threads, pure=False): job for job in jobs}
+            try:
+                for future in as_completed(list(running)):
+                    yield running.pop(future), future
+            finally:
+                client.cancel(list(running))
+
+        yield Engine(finished, lost=KilledWorker, rounds=2, alone=True, workers=workers)
+
+
+def _local_cluster(workers: int, threads: int, options: dict) -> LocalCluster:
+    options = {
+        "dashboard_address": None,  # a fixed port would be in the way of a second run
+        "silence_logs": logging.CRITICAL,
+        "env": environment(threads),
+    } | options
+    # One thread a worker: a job has its process to itself, and is all that is lost with it.
+    return LocalCluster(n_workers=workers, threads_per_worker=1, processes=True, **options)
+
+
+class _OneDevice(WorkerPlugin):
+    """Worker i uses device i mod n. Dask calls `setup` in each worker that starts, also in place of a lost one."""
+
+    def __init__(self, devices: list[str]):
+        self.devices = devices
+
+    def setup(self, worker) -> None:
+        os.environ["CUDA_VISIBLE_DEVICES"] = self.devices[worker.name % len(self.devices)]
