@@ -12,8 +12,8 @@ from urllib.parse import quote
 
 from kdcourse import __version__
 
-# Sub-command -> (module, function, help), mostly for authors and instructors. The module is imported only when
-# the sub-command is called, and parses the rest of the command line itself.
+# Sub-command -> (module, function, help), mostly for authors and instructors. The module is imported only
+# when the sub-command is called, and parses the rest of the command line itself.
 AUTHORING = {
     "execute": ("kdcourse.authoring.run", "main_execute", "execute notebooks and rewrite their outputs"),
     "build-exercises": ("kdcourse.authoring.build", "main", "make the exercises from their solutions"),
@@ -106,7 +106,13 @@ def run_authoring(name: str, argv: Sequence[str]) -> int:
             file=sys.stderr,
         )
         return 1
-    return tool(argv)
+    try:
+        return tool(argv)
+    except FileNotFoundError as error:
+        if error.errno is not None:
+            raise  # the system's, about some file; ours says in a sentence that there is no course here
+        print(f"kdcourse {name}: {error}", file=sys.stderr)
+        return 1
 
 
 def parser() -> argparse.ArgumentParser:

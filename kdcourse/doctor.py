@@ -234,7 +234,8 @@ def check_course(folder: Path, package: Path | None = None) -> Finding:
     beside = folder / "kdcourse"
     if not (folder / "notebooks").is_dir():
         message = f"there is no folder notebooks in {folder}"
-        return Finding("course", NOTE, message, "Go to the course's folder and run this there.")
+        remedy = "Go to the course's folder and run this there; the library by itself needs no folder."
+        return Finding("course", NOTE, message, remedy)
     if beside.is_dir() and not beside.samefile(package):
         message = f"the installed kdcourse is another copy: {package}"
         return Finding("course", PROBLEM, message, f"In the course's folder: {INSTALL}")

@@ -23,8 +23,8 @@ nb_merge_streams = True
 # Else every page loads require.js and the widgets' manager from a content network. Stored outputs hold no
 # widgets: each of them has a fallback in figures and words.
 nb_ipywidgets_js = {}
-nb_code_prompt_show = "Show the code of this {type}"
-nb_code_prompt_hide = "Hide the code of this {type}"
+nb_code_prompt_show = "Show the code"
+nb_code_prompt_hide = "Hide the code"
 
 # --- text ------------------------------------------------------------------------------------------------
 myst_enable_extensions = ["dollarmath", "amsmath"]
@@ -62,6 +62,7 @@ html_theme_options = {
     "navbar_align": "left",
     "search_bar_text": "Search the course",
     "show_toc_level": 2,
+    "back_to_top_button": False,  # it covers text
     "navigation_depth": 2,
     "secondary_sidebar_items": ["page-toc"],
     "footer_start": ["copyright"],

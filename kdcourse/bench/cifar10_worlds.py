@@ -21,7 +21,7 @@ from kdcourse.bench.worlds import Data, Student, World, before_and_after
 from kdcourse.data import ImageSet, load_cifar10
 from kdcourse.models import StagedNet, cifar_resnet, small_cnn
 
-FOR_TRAINING, FOR_CHOICES = 45_000, 5_000  # of the 50,000 training images, as He et al. split them
+FOR_TRAINING = 45_000  # of the 50,000 training images
 PADDING = 4
 
 
@@ -61,7 +61,7 @@ class Recipe:
 
 
 def in_steps(done: float) -> float:
-    """A tenth for the first 1/160 of the steps, then 1, a tenth from half and a hundredth from three quarters.
+    """A tenth for the first 1/160 of the steps, then 1; a tenth from a half on, a hundredth from 3/4 on.
 
     He et al. divide by 10 at 32,000 and 48,000 of 64,000 iterations, and warm ResNet-110 up for about 400.
 
@@ -84,15 +84,15 @@ def triangle(done: float) -> float:
 
 USUAL = Recipe(
     "usual",
-    "He, Zhang, Ren & Sun, CVPR 2016, section 4.2 (batch, rate, momentum, weight decay, crops, where the rate "
-    "falls, 45,000/5,000); 200 epochs with falls at 100 and 150 as Zhang, Cisse, Dauphin & Lopez-Paz, "
-    "mixup, ICLR 2018, section 3.2, where He et al. have 182",
+    "He, Zhang, Ren & Sun, CVPR 2016, section 4.2: batch, rate, momentum, weight decay, crops and mirror "
+    "images, 45,000/5,000; 200 epochs with falls of the rate at 100 and 150, the same shares of the run as "
+    "theirs, as Idelbayev's reimplementation has them (github.com/akamaster/pytorch_resnet_cifar10)",
     epochs=200, batch_size=128, rate=0.1, weight_decay=1e-4, factor=in_steps,
 )  # fmt: skip
 FAST = Recipe(
     "fast",
-    "batch, rate, weight decay, Nesterov's momentum and the triangle of Page, How to Train Your ResNet, 2018, "
-    "part 2, for a ResNet of 9 layers; that it suits these nets is our guess",
+    "batch, rate, weight decay, Nesterov's momentum and the triangle as in Page, How to Train Your ResNet "
+    "(myrtle.ai, 2018), for a ResNet of 9 layers; that they suit these nets is our guess",
     epochs=30, batch_size=512, rate=0.4, weight_decay=5e-4, factor=triangle, nesterov=True,
     precision="bf16-mixed",
 )  # fmt: skip
@@ -151,10 +151,7 @@ def draw_cifar10(seeds: Sequence[int]) -> Data:
         raise ValueError(f"seeds: expected one at a time, got {list(seeds)}")
     every, test = load_cifar10(data_folder(), train=True), load_cifar10(data_folder(), train=False)
     order = torch.randperm(len(every.labels), generator=torch.Generator().manual_seed(seeds[0]))
-    # A tenth: of the real set 5,000.
-    choices, training = order.split(
-        [len(order) * FOR_CHOICES // (FOR_CHOICES + FOR_TRAINING), len(order) - len(order) // 10]
-    )
+    choices, training = order.tensor_split([len(order) // 10])  # 5,000 and 45,000
     images = every.images[training]
     mean, scale = images.mean(dim=(0, 2, 3), keepdim=True), images.std(dim=(0, 2, 3), keepdim=True)
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from kdcourse.bench.room import Room
 from kdcourse.losses import kd_loss
 from kdcourse.models import StagedNet
-from kdcourse.training import for_each_seed
+from kdcourse.training import SeedStack, for_each_seed
 
 FAMILIES = ("labels", "responses", "features", "relations", "self", "online", "augmentation")
 # What the methods that add a term to plain KD add it to; not tuned, for any of them.
@@ -137,3 +137,38 @@ def first_ratio(room: Room, make: Callable[[], nn.Module], both: Callable, wante
 def cross_entropy(*, label_smoothing: float = 0.0) -> Callable[..., Tensor]:
     """The objective of a student without a teacher."""
     return per_net(lambda logits, labels: F.cross_entropy(logits, labels, label_smoothing=label_smoothing))
+
+
+def deployed(room: Room, nets: nn.Module, prefix: str) -> nn.Module:
+    """The students alone, cut out of what was trained: plain students, with copies of their tensors.
+
+    Args:
+        nets: a net, or a `SeedStack`, of which the student is a part.
+        prefix: with what the names of the student's tensors begin there, e.g. ``student.``.
+
+    Raises:
+        ValueError: there is no student under that name.
+    """
+    students = room.new_nets(room.make_student).to(next(nets.parameters()).device)
+    trained = _tensors(nets)
+    with torch.no_grad():
+        for name, tensor in _tensors(students).items():
+            if prefix + name not in trained:
+                raise ValueError(f"prefix: expected a tensor {prefix + name!r}, got {', '.join(trained)}")
+            tensor.copy_(trained[prefix + name])
+    return students.eval()
+
+
+def three(name: str, *values: object) -> tuple[dict[str, object], ...]:
+    """The settings of a method that has one knob.
+
+    >>> three("alpha", 0.1, 0.5, 0.9)
+    ({'alpha': 0.1}, {'alpha': 0.5}, {'alpha': 0.9})
+    """
+    return tuple({name: value} for value in values)
+
+
+def _tensors(nets: nn.Module) -> dict[str, Tensor]:
+    if isinstance(nets, SeedStack):
+        return nets.tensors()
+    return dict(nets.named_parameters()) | dict(nets.named_buffers())

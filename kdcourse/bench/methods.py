@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 from kdcourse.bench.method import Method
+from kdcourse.bench.methods_augmentation import AUGMENTATION
+from kdcourse.bench.methods_features import FEATURES
+from kdcourse.bench.methods_online import ONLINE, SELF
+from kdcourse.bench.methods_relations import RELATIONS
 from kdcourse.bench.methods_responses import RESPONSES
 
-METHODS: dict[str, Method] = {method.name: method for method in (*RESPONSES,)}
+METHODS: dict[str, Method] = {
+    method.name: method for method in (*RESPONSES, *FEATURES, *RELATIONS, *SELF, *ONLINE, *AUGMENTATION)
+}

@@ -27,7 +27,8 @@ class Row:
     def trials(self, rates: Sequence[float]) -> tuple[Setting, ...]:
         """What the search tries, in order; of equal means the first wins."""
         settings = METHODS[self.method].settings if self.setting is None else (self.setting,)
-        return tuple(as_setting({"rate": rate, **one}) for one in settings for rate in rates)
+        # A setting that names its rate is the same trial at every rate.
+        return tuple(dict.fromkeys(as_setting({"rate": r, **one}) for one in settings for r in rates))
 
 
 @dataclass(frozen=True)

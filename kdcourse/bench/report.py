@@ -13,6 +13,7 @@ from dataclasses import replace
 
 from kdcourse.bench.cells import TEACHER, Record, Setting
 from kdcourse.bench.methods import METHODS
+from kdcourse.bench.plans import Plan, by_key
 from kdcourse.bench.report_tables import Against, Arm, Overall, OverallRow, Scores, Table, describe
 from kdcourse.evaluation import (
     Estimate,
@@ -27,7 +28,7 @@ from kdcourse.evaluation import (
 
 
 def compare(
-    records: Sequence[Record], *, reference: str = "alone", second: str = "kd", plan=None
+    records: Sequence[Record], *, reference: str = "alone", second: str = "kd", plan: Plan | None = None
 ) -> list[Table]:
     """One table for each (world, student), and for each budget where there are several.
 
@@ -37,9 +38,9 @@ def compare(
     Args:
         records: as a `ResultsFile` reads them, also of a run that is not finished.
         reference, second: a method's name; or the title of a row, where a method has several. Of a method
-            with several rows, the name means the one chosen by search.
-        plan: its rows give the titles and the order of what is looked for, its seeds what is missing; without
-            one every (method, setting) is a row, and the seeds are those of all rows together.
+            with several rows, the name means the one that was searched.
+        plan: whose rows to show, with its titles, settings, seeds and budget. Without one every
+            (method, setting) is a row, and each should have the seeds of all rows together.
 
     Raises:
         ValueError: an accuracy that is no number, two different results of one cell, or a reference that
@@ -54,16 +55,24 @@ def compare(
             teachers[cell.world].append(record)
         else:
             groups[cell.world, cell.student, cell.budget].append(record)
-    tables = []
-    for (world, student, budget), group in sorted(groups.items()):
-        arms, seeds, missing, notes = _arms(group, plan)
-        if arms:
-            table = Table(
-                world, student, budget, arms, seeds,
-                missing=missing, notes=notes,
-                search_seeds=tuple(sorted({r.cell.seed for r in group if r.cell.split == "validation"})),
-            )  # fmt: skip
+    if plan is None:
+        wanted = sorted(groups)
+    else:
+        wanted = [
+            (world, student, plan.budget(world)) for world in plan.worlds for student in plan.worlds[world]
+        ]
+    tables, empty = [], []
+    for world, student, budget in wanted:
+        group = groups[world, student, budget]
+        table = _without_plan(group) if plan is None else _with_plan(group, plan, world, student)
+        if table.arms:
+            table = replace(table, world=world, student=student, budget=budget, notes=_versions(group))
             tables.append(_compared(table, reference, second, teachers[world]))
+        else:
+            empty.append(f"{world}, {student}")
+    if empty and plan is not None:
+        note = f"Not begun, and so without a table: {'; '.join(empty)}."
+        tables = [replace(table, notes=(*table.notes, note)) for table in tables]
     return tables
 
 
@@ -124,43 +133,63 @@ def _checked(records: Iterable[Record]) -> list[Record]:
     return list(kept.values())
 
 
-def _arms(group: Sequence[Record], plan) -> tuple[tuple[Arm, ...], tuple[int, ...], tuple[str, ...], tuple]:
-    """Arms, seeds, titles without a record, and notes."""
+def _without_plan(group: Sequence[Record]) -> Table:
+    """Every (method, setting) that was tested; searched is what has the best mean on validation images."""
+    tests, searched = _tests(group), _searched(group)
+    arms = []
+    for (method, setting), found in tests.items():
+        tried = searched.get(method, {})
+        chosen = setting in tried and tried[setting] >= max(tried.values()) - 1e-9
+        title = _title(method, setting, [s for m, s in tests if m == method])
+        arms.append(_arm(title, found, len(tried) if chosen else 0))
+    seeds = {record.cell.seed for found in tests.values() for record in found}
+    search_seeds = {record.cell.seed for record in group if record.cell.split == "validation"}
+    return Table(arms=tuple(arms), seeds=tuple(sorted(seeds)), search_seeds=tuple(sorted(search_seeds)))
+
+
+def _with_plan(group: Sequence[Record], plan: Plan, world: str, student: str) -> Table:
+    """The rows of a plan, each with the setting that the plan's own search chose."""
+    tests = _tests(record for record in group if record.cell.seed in plan.seeds)
+    known = by_key(group)
+    rows = [row for w, s, row in plan.contests() if (w, s) == (world, student)]
+    arms, missing = [], []
+    for row in rows:
+        found = tests.get((row.method, plan.chosen(world, student, row, known)))
+        if found:
+            arms.append(_arm(row.title, found, len(plan.search(world, student, row))))
+        else:
+            missing.append(row.title)
+    return Table(
+        arms=tuple(arms),
+        seeds=tuple(sorted(plan.seeds)),
+        search_seeds=tuple(sorted(plan.search_seeds)),
+        missing=tuple(missing),
+        unfit=tuple(row.title for row in plan.rows if row not in rows),
+    )
+
+
+def _tests(group: Iterable[Record]) -> dict[tuple[str, Setting], list[Record]]:
     tests: dict[tuple[str, Setting], list[Record]] = defaultdict(list)
     for record in group:
-        if record.cell.split == "test" and (plan is None or record.cell.seed in plan.seeds):
+        if record.cell.split == "test":
             tests[record.cell.method, record.cell.setting].append(record)
-    searched = _searched(group)
-    missing, notes, arms = [], [], []
-    if plan is None:
-        for (method, setting), found in tests.items():
-            others = [s for m, s in tests if m == method]
-            tried = searched.get(method, {})
-            chosen = setting in tried and tried[setting] == max(tried.values())
-            arms.append(_arm(_title(method, setting, others), found, len(tried) if chosen else 0))
-        seeds = {record.cell.seed for found in tests.values() for record in found}
-    else:
-        for row in plan.rows:
-            tried = {s: v for s, v in searched.get(row.method, {}).items() if _fits(row, s)}
-            found = [s for m, s in tests if m == row.method and _fits(row, s)]
-            if not found:
-                missing.append(row.title)
-                continue
-            # Several only where the results also serve another plan: the search decides, as it did then.
-            setting = max(found, key=lambda s: tried.get(s, -math.inf))
-            arms.append(_arm(row.title, tests[row.method, setting], len(tried) if len(tried) > 1 else 0))
-        seeds = set(plan.seeds)
-    for what in ("code", "torch", "device"):
-        versions = sorted({getattr(r, what) for found in tests.values() for r in found} - {""})
-        if len(versions) > 1:
-            notes.append(f"Computed with more than one {what}: {', '.join(versions)}.")
-    return tuple(arms), tuple(sorted(seeds)), tuple(missing), tuple(notes)
+    return dict(tests)
+
+
+def _versions(group: Sequence[Record]) -> tuple[str, ...]:
+    """A note for each thing that should have been the same for all, and was not."""
+    found = {what: sorted({getattr(r, what) for r in group} - {""}) for what in ("code", "torch", "device")}
+    return tuple(
+        f"Computed with more than one {what}: {', '.join(versions)}."
+        for what, versions in found.items()
+        if len(versions) > 1
+    )
 
 
 def _arm(title: str, found: Sequence[Record], trials: int) -> Arm:
     cell = found[0].cell
-    scores = {record.cell.seed: record.accuracy for record in found}
-    seconds = sum(record.seconds for record in found) / len(found)
+    scores = dict(sorted((record.cell.seed, record.accuracy) for record in found))
+    seconds = math.fsum(record.seconds for record in found) / len(found)
     family = METHODS[cell.method].family if cell.method in METHODS else ""
     parameters = max(record.parameters for record in found)
     mean = _estimate(list(scores.values()))
@@ -174,12 +203,6 @@ def _searched(group: Sequence[Record]) -> dict[str, dict[Setting, float]]:
         if record.cell.split == "validation":
             found[record.cell.method][record.cell.setting].append(record.accuracy)
     return {m: {s: math.fsum(v) / len(v) for s, v in tried.items()} for m, tried in found.items()}
-
-
-def _fits(row, setting: Setting) -> bool:
-    """Whether a row of a plan speaks of this setting; what the row leaves open, such as the learning rate,
-    is the search's affair."""
-    return row.setting is None or dict(row.setting).items() <= dict(setting).items()
 
 
 def _title(method: str, setting: Setting, others: Sequence[Setting]) -> str:
@@ -199,6 +222,8 @@ def _titles(arms: Sequence[Arm]) -> str:
 def _compared(table: Table, reference: str, second: str, teachers: Sequence[Record]) -> Table:
     """The table with all that needs more than one arm."""
     arms, notes = table.arms, list(table.notes)
+    if len({arm.title for arm in arms}) < len(arms):
+        raise ValueError(f"rows: expected titles that differ, got {_titles(arms)}")
     base, other = _named(arms, reference), _named(arms, second)
     if len(base) > 1:
         raise ValueError(
@@ -208,7 +233,9 @@ def _compared(table: Table, reference: str, second: str, teachers: Sequence[Reco
     if not base:
         notes.append(f"No test record of the reference, {reference!r}, so nothing is compared with it.")
     if len(other) > 1:
-        notes.append(f"{second!r} could be: {_titles(other)}; none of them is compared with all.")
+        notes.append(
+            f"{second!r} could be any of {len(other)} rows, so there is no column of differences to it."
+        )
     base, other = base[0] if base else None, other[0] if len(other) == 1 else None
     if other is base:
         other = None

@@ -79,8 +79,8 @@ def forest(table: Table) -> Drawn:
     return Drawn(
         figure,
         f"{_where(table)}: test accuracy of {len(arms)} rows minus {table.reference}, seed by seed, as dots "
-        f"with 95 % intervals, grouped by family. With Holm-adjusted p < {SIGNIFICANT}, {above} lie above zero "
-        f"and {below} below. Largest: {_signed(by_size[-1])}; smallest: {_signed(by_size[0])}.",
+        f"with 95 % intervals, grouped by family. With Holm-adjusted p < {SIGNIFICANT}, {above} lie above "
+        f"zero and {below} below. Largest: {_signed(by_size[-1])}; smallest: {_signed(by_size[0])}.",
     )
 
 
@@ -133,8 +133,8 @@ def heat_map(table: Table, method: str = "kd", *, x: str = "temperature", y: str
 
     Args:
         method: whose rows.
-        x, y: names in the settings. Of rows that differ in something else as well, those are drawn that make
-            the largest grid.
+        x, y: names in the settings. The learning rate may differ from cell to cell, as each has its own
+            search; of rows that differ in anything else, those are drawn that make the largest grid.
 
     Raises:
         ValueError: no grid of two or more values each.
@@ -296,16 +296,17 @@ def _name_points(ax: Axes, arms: Sequence[Arm]) -> None:
 
 
 def _grid(table: Table, method: str, x: str, y: str) -> dict[tuple, Arm] | None:
-    """(x, y) -> arm, of the rows of `method` that share the rest of their setting."""
+    """(x, y) -> arm, of the rows of `method` that share the rest of their setting; None without a grid."""
     found: dict[tuple, dict[tuple, Arm]] = defaultdict(dict)
-    for arm in table.arms:
+    for arm in sorted(table.arms, key=lambda arm: arm.trials):  # of one place the arm that was searched stays
         setting = dict(arm.setting)
+        setting.pop("rate", None)
         if arm.method == method and {x, y} <= set(setting):
             place = setting.pop(x), setting.pop(y)
             found[tuple(sorted(setting.items()))][place] = arm
     grid = max(found.values(), key=len, default={})
-    values = [{place[i] for place in grid} for i in (0, 1)]
-    return grid if min(map(len, values)) > 1 else None
+    enough = all(len({place[i] for place in grid}) > 1 for i in (0, 1))
+    return grid if enough else None
 
 
 def _short(value: object) -> str:

@@ -68,15 +68,16 @@ class Table:
     seeds: what each arm should have. ranked: the seeds over which arms are ranked.
     friedman: p-value of equal ranks over these seeds; None where they or the arms are too few.
     teacher: its test accuracy and steps, or None.
-    search_seeds: on which settings were chosen. missing: titles of rows that have no record at all.
+    search_seeds: on which settings were chosen. missing: titles of rows that have no test record at all.
+    unfit: titles of rows that need what this student does not give.
     notes: what else a reader must know.
     """
 
-    world: str
-    student: str
-    budget: int
     arms: tuple[Arm, ...]
     seeds: tuple[int, ...]
+    world: str = ""
+    student: str = ""
+    budget: int = 0
     reference: str | None = None
     second: str | None = None
     ranked: tuple[int, ...] = ()
@@ -85,6 +86,7 @@ class Table:
     teacher_steps: int = 0
     search_seeds: tuple[int, ...] = ()
     missing: tuple[str, ...] = ()
+    unfit: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
     def arm(self, title: str) -> Arm:

@@ -208,8 +208,8 @@ def _explain_table(table: Table) -> list[str]:
     said += _explain_teacher(table) + _explain_ranks(table) + _explain_search(table)
     said.append(
         "The p-values are over seeds of one data set: they say how sure a difference is on this data, not "
-        "how far it carries. Where seeds are splits of the same images, as with digits, the differences are "
-        "not independent, and intervals and p-values come out too small (Nadeau and Bengio 2003)."
+        "how far it carries. Where seeds share images, as splits of the digits do, the differences are not "
+        "independent, and intervals and p-values come out too small (Nadeau and Bengio 2003)."
     )
     for arm in table.arms:
         absent = [str(seed) for seed in table.seeds if seed not in arm.scores]
@@ -219,7 +219,9 @@ def _explain_table(table: Table) -> list[str]:
                 f"{arm.title}: {have} of {len(table.seeds)} seeds; no record of seed {', '.join(absent)}."
             )
     if table.missing:
-        said.append(f"No record at all: {'; '.join(table.missing)}.")
+        said.append(f"No test record at all: {'; '.join(table.missing)}.")
+    if table.unfit:
+        said.append(f"Not for this student, which lacks what they need: {'; '.join(table.unfit)}.")
     return [*said, *table.notes]
 
 
@@ -236,10 +238,11 @@ def _explain_pairs(table: Table) -> list[str]:
     if not tested:
         return []
     return [
-        f"{', '.join(tested)}: the mean difference in percentage points, seed by seed over the seeds that both "
-        "have; a seed fixes the split of the data, the teacher and the batches. Each interval is for its row "
-        "alone. The p-values (paired t-test, two-sided) are adjusted by Holm's method over all comparisons of "
-        f"their column: {', '.join(map(str, tested.values()))}. Bold: adjusted p < {SIGNIFICANT}."
+        f"{', '.join(tested)}: the mean difference in percentage points, seed by seed over the seeds that "
+        "both have. A seed fixes the first weights, the batches, the teacher, and the split of the data if "
+        "there is one. Each interval is for its row alone, not adjusted. The p-values (paired t-test, "
+        "two-sided) are adjusted by Holm's method over all comparisons of their column: "
+        f"{', '.join(map(str, tested.values()))}. Bold: adjusted p < {SIGNIFICANT}."
     ]
 
 

@@ -54,12 +54,17 @@ if TYPE_CHECKING:
 PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")
 
 
-def open_fabric(*, precision: str = "32-true", accelerator: str = "auto") -> Fabric:
+def open_fabric(
+    *, precision: str = "32-true", accelerator: str = "auto", unused_parameters: bool = False
+) -> Fabric:
     """Join the processes that ``torchrun`` started, or take one device where it did not.
 
     Args:
         precision: "32-true"; "bf16-mixed" or "16-mixed": autocast, weights stay in float32.
         accelerator: "auto", "cpu" or "cuda".
+        unused_parameters: some parameters may have no part in a loss, as in a stage of training that ends
+            at a middle layer. Of several processes, DDP looks for them in every step, which costs a little;
+            otherwise it stops with an error where there are any.
 
     Returns:
         A launched `Fabric`; `fabric.device`, `fabric.global_rank` and `fabric.world_size` say where we are.
@@ -83,11 +88,12 @@ def open_fabric(*, precision: str = "32-true", accelerator: str = "auto") -> Fab
         here = everywhere = 1  # some clusters set these variables for programs of their own
     elif accelerator == "auto":
         accelerator = "cuda" if torch.cuda.is_available() else "cpu"  # DDP knows no other
+    strategy = "ddp_find_unused_parameters_true" if unused_parameters else "ddp"
     fabric = Fabric(
         accelerator=accelerator,
         devices=here,
         num_nodes=everywhere // here,
-        strategy="ddp" if everywhere > 1 else "auto",
+        strategy=strategy if everywhere > 1 else "auto",
         precision=precision,
     )
     fabric.launch()
@@ -116,8 +122,8 @@ def fit_on_devices(
     batch split evenly over the processes. See the top of this file for what depends on their number.
 
     Args:
-        model: all that is trained. Every parameter must take part in the loss (if not, give a `fabric` of
-            your own with ``strategy="ddp_find_unused_parameters_true"``).
+        model: all that is trained. Every parameter must take part in the loss, or `fabric` be opened for
+            unused parameters.
         objective: (model, *batch) -> loss of shape (), a mean over the samples; the objectives of `fit` are
             such. It may ask `frozen` nets.
         batches: step -> the whole batch. With a method ``share(step, rank, count)``, as `AugmentedBatches`

@@ -9,6 +9,7 @@ function letFormulasBeScrolled() {
 window.addEventListener("load", () => {
   window.MathJax?.startup?.promise.then(letFormulasBeScrolled);
   window.addEventListener("resize", letFormulasBeScrolled);
-  // Its name is what stands on it, the shortcut included.
-  for (const button of document.querySelectorAll(".search-button-field")) button.removeAttribute("aria-label");
+  // Its name is what stands on it, the shortcut included; on a phone only the icon is left of it.
+  for (const button of document.querySelectorAll(".search-button-field"))
+    button.ariaLabel = button.textContent.replace(/\s+/g, " ").trim();
 });

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -120,13 +121,12 @@ def _start_worker(parent: int) -> None:
 
 
 def _end_with(parent: int) -> None:
-    """End this process when its parent was killed and could not do it."""
+    """End this process when its parent is gone, and could not end it (it was killed)."""
     import psutil
 
-    try:
-        psutil.Process(parent).wait()
-    except psutil.NoSuchProcess:
-        pass
+    this = psutil.Process()
+    while (above := this.parent()) is not None and above.pid == parent:
+        time.sleep(1)
     os._exit(1)
 
 
