@@ -81,11 +81,12 @@ class PythonSource(Parser):
         section += nodes.title(text=f"{env.docname}.py")
         section += nodes.literal_block(inputstring, inputstring, language="python", linenos=True)
         document += section
-        env.metadata[env.docname]["orphan"] = True  # reached by links, listed in no table of contents
+        # Reached by links; listed in no table of contents and by no search.
+        env.metadata[env.docname].update(orphan=True, nosearch=True)
 
 
-# What MyST-NB and docutils write -> what a screen reader can use: a name that is the visible text, and no heading
-# without words above a column of numbers.
+# What MyST-NB and docutils write -> what a screen reader can use: a name that is the visible text, and no
+# heading without words above a column.
 _BETTER = {
     '<summary aria-label="Toggle hidden content">': "<summary>",
     '<th class="head"><p></p></th>': "<td></td>",
@@ -103,7 +104,12 @@ def _copy_mathjax(app):
     from sphinx.util.fileutil import copy_asset
 
     static = Path(app.outdir) / "_static" / "mathjax"
-    for part in ("tex-chtml.js", "a11y/assistive-mml.js", "input/tex/extensions", "output/chtml/fonts/woff-v2"):
+    for part in (
+        "tex-chtml.js",
+        "a11y/assistive-mml.js",
+        "input/tex/extensions",
+        "output/chtml/fonts/woff-v2",
+    ):
         target = static / part if (_MATHJAX / part).is_dir() else (static / part).parent
         copy_asset(_MATHJAX / part, target)
 

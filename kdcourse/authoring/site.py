@@ -10,6 +10,7 @@ checked (`site_check`), and only a site without faults takes the place of the la
 
 import argparse
 import os
+import re
 import shutil
 import sys
 import time
@@ -58,6 +59,8 @@ def stage(root: Path, target: Path, *, solutions: bool = False) -> list[Path]:
             else:
                 shutil.copy(source, copies[-1])
     for source in sorted((root / "docs" / "site").glob("*.md")):
+        if source.stem == "solutions" and not solutions:
+            continue
         copies.append(target / source.name)
         text = source.read_text(encoding="utf-8").replace("](../../", "](")
         copies[-1].write_text(text, encoding="utf-8")
@@ -68,8 +71,14 @@ def page_of(notebook: NotebookNode, name: Path) -> NotebookNode:
     """The notebook with alternative texts and folded cells said in MyST-NB's words.
 
     JupyterLab reads them from an output's metadata and from `jupyter.source_hidden`, MyST-NB from the cell's.
-    Raises `SiteError` for a cell whose images have different texts, which MyST-NB cannot say.
+    Raises `SiteError` for what makes no page: a cell whose images have different texts, a second title.
     """
+    titles = [cell.id for cell in notebook.cells for _ in range(_titles(cell))]
+    if len(titles) != 1:
+        raise SiteError(
+            f"{name.as_posix()}: one heading of level 1 is wanted, its title; there are {len(titles)} "
+            f"(cells: {', '.join(titles) or 'none'}). Make the others ## or plain text."
+        )
     for cell in notebook.cells:
         if cell.metadata.get("jupyter", {}).get("source_hidden"):
             cell.metadata.tags = [*cell.metadata.get("tags", []), "hide-input"]
@@ -86,8 +95,13 @@ def page_of(notebook: NotebookNode, name: Path) -> NotebookNode:
     return notebook
 
 
+def _titles(cell: NotebookNode) -> int:
+    text = re.sub(r"^```.*?^```", "", cell.source, flags=re.DOTALL | re.MULTILINE)
+    return len(re.findall(r"^# ", text, flags=re.MULTILINE)) if cell.cell_type == "markdown" else 0
+
+
 def _without_anchors(markdown: str) -> str:
-    """GitHub needs `<a id>` before a heading with capitals; here it would be the heading's id a second time."""
+    """GitHub needs `<a id>` before a heading with capitals; here the heading has that id already."""
     return "\n".join(line for line in markdown.split("\n") if not line.startswith("<a id="))
 
 
@@ -99,8 +113,7 @@ def build(root: Path, work: Path, *, solutions: bool = False, jobs: int = 1) -> 
     stage(root, work / "source", solutions=solutions)
     strict = ["--nitpicky", "--fail-on-warning", "--keep-going", "--quiet", "--jobs", str(jobs)]
     settings = ["--conf-dir", str(root / "docs" / "site"), "--doctree-dir", str(work / "doctrees")]
-    tag = ["--tag", "solutions"] if solutions else []
-    if sphinx([*strict, *settings, *tag, str(work / "source"), str(work / "html")]):
+    if sphinx([*strict, *settings, str(work / "source"), str(work / "html")]):
         raise SiteError("Sphinx had something to say, above. Paths below source/ are those of the course.")
     if found := site_check.faults(work / "html"):
         raise SiteError("\n".join(found))

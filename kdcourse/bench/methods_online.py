@@ -116,7 +116,7 @@ def byot(room: Room, *, alpha: float) -> nn.Module:
 
     Without the paper's third term, for features, as in the lecture. A ResNet's stem gets no exit.
     """
-    stages = [steps[-1] for steps in _in_stages(_names(room))[:-1] if steps[-1] != "stem"]
+    stages = [names[-1] for names in _in_stages(_names(room))[:-1] if names[-1] != "stem"]
     shapes = [room.student_shape(name) for name in stages]
 
     def loss(output, labels: Tensor) -> Tensor:
@@ -156,8 +156,7 @@ def mutual(room: Room, *, weight: float) -> nn.Module:
 
 
 class OtherBranches(nn.Module):
-    """What ONE adds to a student: copies of its last stage and head with first weights of their own, and the
-    gate.
+    """What ONE adds to a student: its last stage and head once more for each further branch, and the gate.
 
     Shapes:
         the trunk's feature f -> a list of the other branches' logits (B, K), and the gate's weights (B, M).
@@ -178,12 +177,14 @@ def one(room: Room, *, weight: float) -> nn.Module:
     The first branch is deployed, with the trunk: a plain student; all cost time. The loss is the published
     one, without the ramp of the authors' code, which did not help in the lecture.
     """
-    *_, trunk, last = _in_stages(_names(room))
+    *_, before, last = _in_stages(_names(room))
+    trunk = before[-1]
+    channels = room.student_shape(trunk)[0]
 
     def make() -> Assisted:
         student, *others = (room.make_student() for _ in range(BRANCHES))
         branches = [StagedNet({name: net.stages[name] for name in last}, net.head) for net in others]
-        return Assisted(student, OtherBranches(branches, room.student_shape(trunk[-1])[0]), trunk[-1])
+        return Assisted(student, OtherBranches(branches, channels), trunk)
 
     def loss(output, labels: Tensor) -> Tensor:
         first, (others, gate) = output

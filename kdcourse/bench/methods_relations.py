@@ -34,7 +34,12 @@ EMBEDDING, NEGATIVES, TEMPERATURE = 16, 64, 0.1
 
 def rkd(room: Room, *, multiple: float) -> nn.Module:
     """Distances and angles, 25 : 50 as in the paper; one weight for both."""
-    return _of_samples(room, lambda s, t: rkd_distance_loss(s, t) + 2 * rkd_angle_loss(s, t), multiple)
+
+    def loss(student: Tensor, teacher: Tensor) -> Tensor:
+        student, teacher = _same_relations(student), _same_relations(teacher)
+        return rkd_distance_loss(student, teacher) + 2 * rkd_angle_loss(student, teacher)
+
+    return _of_samples(room, loss, multiple)
 
 
 def pkt(room: Room, *, multiple: float) -> nn.Module:
@@ -54,12 +59,18 @@ def similarity_preserving(room: Room, *, multiple: float) -> nn.Module:
 
 def fsp(room: Room, *, multiple: float) -> nn.Module:
     """How the middle and the last layer go together, channel by channel, each through a regressor."""
-    return _of_channels(room, ["middle", "last"], fsp_loss, multiple)
+    (middle, _), (last, _) = (room.layers[role] for role in ("middle", "last"))
+    # The loss would average the regressed middle map to the last one's size; before the regressor it is the
+    # same and cheaper.
+    factors = {a / b for a, b in zip(room.student_shape(middle)[1:], room.student_shape(last)[1:], strict=True)}
+    factor = factors.pop()
+    pool = int(factor) if not factors and factor >= 1 and factor.is_integer() else 1
+    return _of_channels(room, {"middle": pool, "last": 1}, fsp_loss, multiple)
 
 
 def ickd(room: Room, *, multiple: float) -> nn.Module:
     """Which channels of the last layer respond together, through a regressor."""
-    return _of_channels(room, ["last"], ickd_loss, multiple)
+    return _of_channels(room, {"last": 1}, ickd_loss, multiple)
 
 
 def infonce(room: Room, *, multiple: float) -> nn.Module:
@@ -102,13 +113,26 @@ def _of_samples(room: Room, loss: Callable[[Tensor, Tensor], Tensor], multiple: 
     return on_top_of_kd(room, nn.Flatten, [ours], term, [theirs], multiple)
 
 
-def _of_channels(room: Room, roles: list[str], loss: Callable[..., Tensor], multiple: float) -> nn.Module:
-    pairs = [room.layers[role] for role in roles]
+def _same_relations(x: Tensor) -> Tensor:
+    """(B, D) -> (B, at most B): B vectors of the same distances and angles, cheaper where D is large.
+
+    They are turned into the space that they span. The basis is a constant: a gradient by distances or angles
+    lies in that space and is exact.
+    """
+    if x.shape[1] <= x.shape[0]:
+        return x
+    basis = torch.linalg.qr(x.detach().mT).Q
+    return x @ basis
+
+
+def _of_channels(room: Room, pools: dict[str, int], loss: Callable[..., Tensor], multiple: float) -> nn.Module:
+    """pools: role -> side of the squares of pixels that are averaged before the regressor."""
+    pairs = [room.layers[role] for role in pools]
 
     def make_part() -> nn.Module:
         return _Each(
-            conv_regressor(room.student_shape(ours)[0], room.teacher_shape(theirs)[0])
-            for ours, theirs in pairs
+            conv_regressor(room.student_shape(ours)[0], room.teacher_shape(theirs)[0], pool=pool)
+            for (ours, theirs), pool in zip(pairs, pools.values(), strict=True)
         )
 
     def term(said: list[Tensor], *teacher: Tensor) -> Tensor:

@@ -1,18 +1,15 @@
 """Tables from made records whose right answers are worked out by hand, or by a plain loop in the test."""
 
-import csv
-import io
 import math
 import random
 import re
 from dataclasses import replace
-from html.parser import HTMLParser
 
 import numpy as np
 import pytest
+from made_records import MANY, SMALL, grid_records, many, scored, teacher, three_worlds
 from scipy import stats
 
-from kdcourse.bench.cells import Cell, Record, as_setting
 from kdcourse.bench.methods import METHODS
 from kdcourse.bench.plans import Plan, Row
 from kdcourse.bench.report import compare, overall
@@ -21,39 +18,6 @@ from kdcourse.evaluation import Estimate, gap_closed, mean_interval, paired_diff
 
 T3 = 3.182446305  # Student's t at 97.5 % with 3 degrees of freedom
 ALONE, KD = METHODS["alone"].title, METHODS["kd"].title
-
-
-def scored(method, scores, *, world="digits", student="mlp", budget=10, split="test", **about):
-    """Records of one method: accuracies of seeds 0, 1, …, or a dictionary; `setting` is among `about`."""
-    scores = scores if isinstance(scores, dict) else dict(enumerate(scores))
-    setting = as_setting(about.pop("setting", {"rate": 0.01}))
-    about = {"seconds": 2.0, "parameters": 100} | about
-    return [
-        Record(Cell(world, student, method, setting, seed, split, budget), accuracy, **about)
-        for seed, accuracy in scores.items()
-    ]
-
-
-def teacher(scores, *, world="digits", budget=50):
-    return scored("teacher", scores, world=world, student="teacher", budget=budget, setting={})
-
-
-SMALL = [
-    *scored("alone", [90.0, 91.0, 92.0, 93.0], seconds=1.0),
-    *scored("kd", [91.0, 93.0, 93.0, 95.0], seconds=3.0),
-    *scored("third", [90.0, 90.0, 93.0, 92.0], parameters=70),
-    *teacher([94.0, 94.0, 95.0, 95.0]),
-]
-# 12 methods that one does not sort out by eye.
-_rng = np.random.default_rng(0)
-MANY = {
-    name: (90 + _rng.normal(0, 0.7) + _rng.normal(0, 1, 8)).round(2).tolist()
-    for name in ["alone", "kd", *(f"method{i}" for i in range(10))]
-}
-
-
-def many():
-    return [record for name, scores in MANY.items() for record in scored(name, scores)]
 
 
 def plain_holm(p_values):
@@ -120,6 +84,19 @@ def test_the_order_of_records_does_not_matter():
     shuffled = random.Random(0).sample(records, len(records))
     assert to_csv(compare(shuffled)) == to_csv(compare(records))
     assert compare(shuffled)[0].ranked == compare(records)[0].ranked
+
+
+def test_equal_rows():
+    """Two rows that agree in every seed: the same rank, no difference, and an order that does not vary."""
+    twins = [scored(name, [90.5, 91.5, 92.5, 93.5]) for name in ("b twin", "a twin")]
+    for records in ([*twins[0], *twins[1]], [*twins[1], *twins[0]]):
+        (table,) = compare([*SMALL, *records], second="a twin")
+        assert [arm.title for arm in table.arms] == [KD, "a twin", "b twin", ALONE, "third"]
+        a, b = table.arm("a twin"), table.arm("b twin")
+        # alone, kd, third, twins: 4.5 1 4.5 2.5; 4 1 5 2.5; 5 3.5 3.5 1.5; 4 1 5 2.5.
+        assert a.rank == b.rank == 9 / 4
+        assert b.second.difference == Estimate(0.0, 0.0, 0.0, 4) and b.second.p_value == 1.0
+        assert a.reference.p_value == b.reference.p_value == 0.0, "half a point, in every seed"
 
 
 def test_validation_images_are_not_judged():
@@ -307,15 +284,6 @@ def test_a_reference_that_is_not_there():
 # ---------------------------------------------------------------- several settings of a method
 
 
-def grid_records():
-    records = scored("alone", [90.0, 91.0, 92.0])
-    for i, (temperature, alpha) in enumerate([(2.0, 0.5), (2.0, 0.9), (4.0, 0.5), (4.0, 0.9)]):
-        setting = {"temperature": temperature, "alpha": alpha, "rate": 0.01}
-        records += scored("kd", [91.0 + i, 92.5 + i, 92.0 + i], setting=setting)
-        records += scored("kd", {200: 80.0 + i, 201: 81.0 + i}, split="validation", setting=setting)
-    return records
-
-
 def test_a_method_with_several_settings_has_several_rows():
     (table,) = compare(grid_records())
     assert [arm.title for arm in table.arms] == [
@@ -444,26 +412,8 @@ def test_other_budgets_are_not_the_plans():
 # ---------------------------------------------------------------- over tables
 
 
-def three_tables():
-    """alone, kd, dkd in three tables; fourth in two. Differences to alone hardly vary, so all are sure."""
-
-    def arm(method, world, student, level):
-        scores = [level + 0.1 * seed + 0.01 * (seed % 2) * len(method) for seed in range(4)]
-        return scored(method, scores, world=world, student=student)
-
-    records = []
-    for (world, student), levels in {
-        ("digits", "cnn"): (90.0, 91.0, 92.0, 93.0),
-        ("digits", "mlp"): (90.0, 91.0, 89.0, 85.0),
-        ("shapes", "mlp"): (90.0, 88.0, 92.0, None),
-    }.items():
-        for method, level in zip(("alone", "kd", "dkd", "fourth"), levels):
-            records += arm(method, world, student, level) if level else []
-    return compare(records)
-
-
 def test_over_tables_by_hand():
-    report = overall(three_tables())
+    report = overall(compare(three_worlds()))
     assert report.tables == ("digits, cnn", "digits, mlp", "shapes, mlp") and report.reference == ALONE
     rows = {row.title: row for row in report.rows}
     dkd = METHODS["dkd"].title
@@ -484,134 +434,10 @@ def test_over_tables_by_hand():
 
 
 def test_what_is_not_sure_is_neither_above_nor_below():
-    report = overall(compare(SMALL))
+    records = [*SMALL, *scored("fourth", [91.0, 90.0, 93.0, 93.0])]  # 0.25 above alone, give or take 1.5
+    report = overall(compare(records))
     assert {row.title: (row.above, row.below) for row in report.rows} == {
-        KD: (1, 0), ALONE: (0, 0), "third": (0, 0),
+        KD: (1, 0), ALONE: (0, 0), "third": (0, 0), "fourth": (0, 0),
     }  # fmt: skip
     assert report.friedman is None, "one table"
     assert overall([]).rows == ()
-
-
-# ---------------------------------------------------------------- as text
-
-
-class Rows(HTMLParser):
-    """The cells of all rows of an HTML table."""
-
-    def __init__(self, text):
-        super().__init__()
-        self.rows, self.open, self.tags = [], False, []
-        self.feed(text)
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.append(tag)
-        if tag == "tr":
-            self.rows.append([])
-        if tag in ("td", "th"):
-            self.rows[-1].append("")
-            self.open = True
-
-    def handle_endtag(self, tag):
-        self.open = self.open and tag not in ("td", "th")
-
-    def handle_data(self, data):
-        if self.open:
-            self.rows[-1][-1] += data
-
-
-def markdown_rows(text):
-    lines = [line for line in text.splitlines() if line.startswith("|")]
-    cells = [
-        [cell.strip().strip("*").replace(r"\|", "|") for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
-        for line in lines
-    ]
-    return [cells[0], *cells[2:]]
-
-
-def test_markdown_and_html_hold_the_same_cells():
-    for report in (*three_tables(), overall(three_tables()), compare(SMALL)[0], compare(grid_records())[0]):
-        rows = markdown_rows(to_markdown(report))
-        assert rows == Rows(to_html(report)).rows and len({len(row) for row in rows}) == 1
-        assert report._repr_html_() == to_html(report)
-        for said in explain(report):
-            assert f"- {said}" in to_markdown(report)
-
-
-def test_a_row_as_a_reader_sees_it():
-    (table,) = compare(SMALL)
-    head, kd, alone, _ = markdown_rows(to_markdown(table))
-    p = f"{table.arm(KD).reference.p_value:.3f}"
-    known = dict(zip(head, kd))
-    assert known["Method"] == KD and known["Setting"] == "rate 0.01" and known["Seeds"] == "4"
-    assert known["Accuracy, %"] == "93.00 ± 2.60" and known[f"minus {ALONE}"] == "+1.50 ± 0.92"
-    assert known["Mean rank"] == "1.1" and known["Seconds a seed"] == "3" and known["Parameters"] == "100"
-    assert known["Trials"] == "0" and known["Gap closed, %"].startswith("50 ± ") and p in kd
-    assert dict(zip(head, alone))[f"minus {ALONE}"] == "–"
-    line = next(line for line in to_markdown(table).splitlines() if line.startswith(f"| {KD}"))
-    assert "| **+1.50 ± 0.92** |" in line, "sure differences stand out"
-    assert "<strong>+1.50 ± 0.92</strong>" in to_html(table)
-    assert to_markdown(table).count("**") == 2 + 2, "kd minus alone, alone minus kd; third is not sure"
-
-
-def test_titles_cannot_break_a_table():
-    records = [*SMALL, *scored("a|b <i>&", [90.0, 91.0, 92.0, 93.0])]
-    (table,) = compare(records)
-    assert any(row[0] == "a|b <i>&" for row in markdown_rows(to_markdown(table)))
-    html = to_html(table)
-    assert "a|b &lt;i&gt;&amp;" in html and "<i>" not in html
-    assert any(row[0] == "a|b <i>&" for row in Rows(html).rows)
-
-
-def test_a_table_for_screen_readers():
-    html = to_html(compare(SMALL)[0])
-    assert html.startswith("<table><caption>digits, mlp, 10 steps</caption>")
-    assert html.count('scope="col"') == len(Rows(html).rows[0]) and html.count('scope="row"') == 3
-    assert html.endswith("</ul></details>")
-
-
-def test_columns_can_be_chosen():
-    (table,) = compare(SMALL)
-    head = ["Method", "Accuracy, %", f"minus {ALONE}", "adjusted p"]
-    assert markdown_rows(to_markdown(table, columns=["accuracy", "difference", "p"]))[0] == head
-    assert Rows(to_html(table, columns=["accuracy", "difference", "p"])).rows[0] == head
-    with pytest.raises(
-        ValueError, match=r"^columns: expected some of setting, seeds, accuracy, .*, got speed"
-    ):
-        to_html(table, columns=["speed"])
-
-
-def test_csv_holds_every_number():
-    tables = [*compare([*SMALL, *scored("fourth", {2: 93.0})]), *three_tables()]
-    rows = list(csv.DictReader(io.StringIO(to_csv(tables))))
-    arms = [(table, arm) for table in tables for arm in table.arms]
-    assert len(rows) == len(arms) and to_csv([]) == ""
-
-    def number(text):
-        return float(text) if text else None
-
-    for row, (table, arm) in zip(rows, arms):
-        assert (row["world"], row["student"], row["title"]) == (table.world, table.student, arm.title)
-        assert row["setting"] == '{"rate": 0.01}'
-        assert number(row["accuracy"]) == pytest.approx(arm.accuracy.mean, rel=1e-5)
-        assert int(row["seeds"]) == len(arm.scores) and int(row["seeds_wanted"]) == len(table.seeds)
-        assert number(row["rank"]) == (arm.rank and pytest.approx(arm.rank, rel=1e-5))
-        for name, pair in (("difference", arm.reference), ("second", arm.second)):
-            if pair is None:
-                assert row[name] == row[f"{name}_low"] == row[f"{name}_adjusted_p"] == ""
-            else:
-                assert number(row[name]) == pytest.approx(pair.difference.mean, rel=1e-5)
-                assert number(row[f"{name}_adjusted_p"]) == (
-                    pair.p_value and pytest.approx(pair.p_value, rel=1e-5)
-                )
-                assert int(row[f"{name}_seeds"]) == pair.difference.n
-        for name, value in (("accuracy", arm.accuracy), ("gap", arm.gap)):
-            ends = value and math.isfinite(value.low) and (value.low, value.high)
-            found = number(row[f"{name}_low"]), number(row[f"{name}_high"])
-            assert found == (pytest.approx(ends, rel=1e-5) if ends else (None, None))
-
-
-def test_small_p_values_are_not_zero():
-    rng = np.random.default_rng(0)
-    sure = [95.0 + value for value in rng.normal(0, 0.01, 8)]
-    (table,) = compare([*scored("alone", [90.0 + 0.01 * i for i in range(8)]), *scored("kd", sure)])
-    assert "< 0.001" in to_markdown(table) and "&lt; 0.001" in to_html(table)
