@@ -14,8 +14,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_flatten, tree_map
 
 FAR = torch.device("meta")
-# These take tensors of both devices: they are the ways between them.
-WAYS = {"_to_copy", "copy_", "copy", "_copy_from"}
+# These take tensors of both devices: the ways between them, and indexing by a tensor on the CPU.
+WAYS = {"_to_copy", "copy_", "copy", "_copy_from", "index", "index_put", "index_put_"}
 
 
 class Far(Tensor):

@@ -114,7 +114,7 @@ def test_mixing_devices_is_an_error_and_so_is_a_forgotten_one():
         assert bool(x[1] == 1) and x.sum().item() == 3
         for mix in (
             lambda: x + torch.ones(3),
-            lambda: x[torch.tensor([0, 1])],
+            lambda: x.gather(0, torch.tensor([0, 1])),
             lambda: torch.cat([x, x.cpu()]),
         ):
             with pytest.raises(RuntimeError, match="one device"):

@@ -15,7 +15,6 @@ copyright = "The kdcourse authors. Code: MIT licence; text and figures: CC BY 4.
 language = "en"
 extensions = ["myst_nb", "sphinx.ext.mathjax"]
 nitpicky = True
-suppress_warnings = ["toc.empty_glob"]  # a page that the course does not have yet
 
 # --- notebooks -------------------------------------------------------------------------------------------
 nb_execution_mode = "off"
@@ -30,8 +29,6 @@ nb_code_prompt_hide = "Hide the code"
 myst_enable_extensions = ["dollarmath", "amsmath"]
 myst_heading_anchors = 4
 myst_dmath_double_inline = True
-# Prices and shell variables, not formulas, as in JupyterLab.
-myst_dmath_allow_space = False
 
 # --- formulas --------------------------------------------------------------------------------------------
 # MathJax is what JupyterLab uses, so a formula that authors saw there looks the same here.
@@ -56,7 +53,7 @@ html_copy_source = False  # the notebooks are in the course's folder: half of th
 html_show_sourcelink = False
 html_show_sphinx = False
 html_use_index = False
-html_sidebars = {"index": []}
+html_sidebars = {"index": [], "docs/api/*": []}  # wide tables, and few neighbours
 html_theme_options = {
     "logo": {"text": "kdcourse"},
     "navbar_align": "left",

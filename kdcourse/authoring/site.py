@@ -2,6 +2,7 @@
 
     kdcourse site                    into build/site
     kdcourse site --with-solutions   into build/site-with-solutions, for instructors
+    kdcourse site --to FOLDER        into another folder
 
 The files that belong on it are copied into a folder of their own first, so nothing else can get onto it.
 Sphinx makes pages of them (docs/site/conf.py) and executes nothing; a warning is an error. Then every page is
@@ -26,8 +27,8 @@ PAGES = (
     "exercises/*/*.ipynb",
     "docs/**/*.md",
     "kdcourse/**/*.py",
-    "benchmarks/*.md",
-    "benchmarks/*.png",
+    "benchmarks/**/*.md",
+    "benchmarks/**/*.png",
     "tests/losses/MUTATION.md",
     "*.md",
 )
@@ -124,9 +125,15 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="kdcourse site", description=__doc__.splitlines()[0])
     parser.add_argument("--with-solutions", action="store_true", help="for instructors: solutions as well")
     parser.add_argument("--root", type=Path, help="the folder of the course (default: here or above)")
+    parser.add_argument(
+        "--to", type=Path, metavar="FOLDER", help="where the site goes (default below build/)"
+    )
     options = parser.parse_args(argv)
     root = options.root or notebooks.course_folder()
-    site = root / "build" / ("site-with-solutions" if options.with_solutions else "site")
+    site = options.to or root / "build" / ("site-with-solutions" if options.with_solutions else "site")
+    if site.exists() and not (site / "searchindex.js").is_file():
+        print(f"kdcourse site: {site} exists and is no site. Name a new folder.", file=sys.stderr)
+        return 1
     work = site.with_name(f"{site.name}-work")
     start = time.perf_counter()
     try:

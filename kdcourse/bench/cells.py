@@ -139,13 +139,14 @@ class Record:
 @cache
 def code_fingerprint() -> str:
     """12 hex digits that change with any line of the rooms from which a result comes."""
-    rooms = ("losses", "models", "data", "training", "evaluation", "bench")
     package = Path(__file__).resolve().parent.parent
+    rooms = ("losses", "models", "data", "training", "bench")
+    files = [path for room in rooms for path in sorted((package / room).glob("*.py"))]
+    files.append(package / "evaluation" / "predictions.py")
     # Neither what draws reports nor what hands out work changes a result.
-    aside = {"report", "report_figures", "engines", "command", "progress", "plans", "results"}
+    aside = ("report", "command", "progress", "plans", "presets", "results", "runner")
     digest = hashlib.sha256()
-    for room in rooms:
-        for path in sorted((package / room).glob("*.py")):
-            if room != "bench" or path.stem not in aside:
-                digest.update(path.name.encode() + b"\0" + path.read_bytes().replace(b"\r\n", b"\n"))
+    for path in files:
+        if path.parent.name != "bench" or not path.stem.startswith(aside):
+            digest.update(path.name.encode() + b"\0" + path.read_bytes().replace(b"\r\n", b"\n"))
     return digest.hexdigest()[:12]

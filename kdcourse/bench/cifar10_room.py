@@ -121,19 +121,18 @@ class Cifar10Room(Room):
         self._trainings += 1
         return net
 
-    @torch.no_grad()
     def _answers(self, wanted: Sequence[str | nn.Module], images: Tensor, index: Tensor) -> list[Tensor]:
         known = {"index": index}
         if any(isinstance(one, str) and one != "index" for one in wanted):
-            logits, features = self.teacher()(images, return_features=True)
+            teacher = self.teacher()  # outside no_grad: it may have to be trained first
+            with torch.no_grad():
+                logits, features = teacher(images, return_features=True)
             known |= {"logits": logits, **features}
-        answers = []
-        for one in wanted:
-            if isinstance(one, nn.Module):
-                answers.append(one.to(images.device).eval()(images))
-            else:
-                answers.append(known[one])
-        return answers
+        with torch.no_grad():
+            return [
+                one.to(images.device).eval()(images) if isinstance(one, nn.Module) else known[one]
+                for one in wanted
+            ]
 
 
 def lessons(world: Cifar10World, images: ImageSet, seed: int, fabric) -> AugmentedBatches:

@@ -127,9 +127,13 @@ DRAWS = 3  # numbers that `crop_and_flip` takes
 @dataclass(frozen=True)
 class Cifar10World(World):
     """A world whose images are changed anew in every epoch, so that its teacher answers while a student
-    learns, and whose nets are trained one at a time, on one device or many: its room is a `Cifar10Room`."""
+    learns, and whose nets are trained one at a time, on one device or many: its room is a `Cifar10Room`.
+
+    side_by_side: whether seeds are trained side by side; here each for itself.
+    """
 
     recipe: Recipe = field(default=USUAL)
+    side_by_side: bool = False
 
 
 def data_folder() -> Path:

@@ -1,12 +1,10 @@
-"""Parts of methods that match inner layers: connectors, targets, and terms for which `on_top_of_kd` is too
-narrow."""
+"""Parts of methods that match inner layers: connectors and targets."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -54,32 +52,3 @@ def side_by_side(said: Tensor, teacher: Tensor) -> tuple[Tensor, Tensor]:
     if said.ndim == 2:
         return said, teacher.flatten(1)
     return pool_to_smaller(said, teacher)
-
-
-def with_weight(
-    room: Room,
-    make: Callable[[], nn.Module],
-    both: Callable[..., tuple[Tensor, Tensor]],
-    wanted: Sequence[str],
-    multiple: float,
-) -> nn.Module:
-    r"""Train with main + weight * term, weighted as by `on_top_of_kd`, where the term needs more than what
-    one net says of one batch of images.
-
-    Args:
-        make: builds one net, the student first.
-        both: (nets, images, labels, *what is wanted) -> (main, term), of all nets: shapes (S,), or () for a
-            net that is no `SeedStack`.
-        wanted: as of `Room.train`.
-    """
-    batch = room.first_batch(wanted)
-    with torch.no_grad():
-        main, term = both(room.new_nets(make).train(), *batch)
-    main, term = main.mean().item(), term.mean().abs().item()
-    weight = multiple * main / term if term > 0 else 0.0
-
-    def objective(nets: nn.Module, *batch: Tensor) -> Tensor:
-        main, term = both(nets, *batch)
-        return main + weight * term
-
-    return room.train(make, objective, wanted)

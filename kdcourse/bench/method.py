@@ -106,32 +106,48 @@ def on_top_of_kd(
     def make() -> Assisted:
         return Assisted(room.make_student(), make_part(), *stages)
 
-    def both(output, logits: Tensor, labels: Tensor, *known: Tensor) -> tuple[Tensor, Tensor]:
+    def both(output, labels: Tensor, logits: Tensor, *known: Tensor) -> tuple[Tensor, Tensor]:
         said, assisted = output
         return kd_loss(said, logits, labels, **BASE), term(assisted, *known)
 
-    weight = multiple * first_ratio(room, make, both, ["logits", *wanted])
-
-    def loss(output, labels: Tensor, logits: Tensor, *known: Tensor) -> Tensor:
-        main, extra = both(output, logits, labels, *known)
-        return main + weight * extra
-
-    return room.train(make, per_net(loss), ["logits", *wanted])
+    return with_weight(room, make, per_net(both), ["logits", *wanted], multiple)
 
 
-def first_ratio(room: Room, make: Callable[[], nn.Module], both: Callable, wanted: Sequence[str]) -> float:
-    """main / |term| at the first batch of new nets, mean over the seeds each; 0 where the term is 0.
+def with_weight(
+    room: Room,
+    make: Callable[[], nn.Module],
+    both: Callable[..., tuple[Tensor, Tensor]],
+    wanted: Sequence[str | nn.Module],
+    multiple: float,
+) -> nn.Module:
+    """Train with main + weight * term, weighted as by `on_top_of_kd`, each seed by itself.
 
     Args:
-        both: (output, logits, labels, *known) -> (main, term), of one net.
-        wanted: as of `Room.train`, the logits first.
+        make: builds one net, the student first.
+        both: objective that gives two losses: (nets, images, labels, *what is wanted) -> (main, term), each
+            (S,), or () for a net that is no `SeedStack`.
+        wanted: as of `Room.train`.
     """
-    images, labels, logits, *known = room.first_batch(wanted)
-    nets = room.new_nets(make).train()
+    weight = multiple * first_ratio(room, make, both, wanted)
+
+    def objective(nets: nn.Module, *batch: Tensor) -> Tensor:
+        main, term = both(nets, *batch)
+        return main + weight * term
+
+    return room.train(make, objective, wanted)
+
+
+def first_ratio(
+    room: Room, make: Callable[[], nn.Module], both: Callable, wanted: Sequence[str | nn.Module]
+) -> Tensor:
+    """main / |term| of each seed's new net at its first batch, 0 where the term is 0; shapes as of `both`.
+
+    A seed's weight does not depend on the seeds beside it, so a block can be computed in parts.
+    """
+    nets, batch = room.new_nets(make).train(), room.first_batch(wanted)
     with torch.no_grad():
-        main, term = for_each_seed(nets, both)(nets(images), logits, labels, *known)
-    main, term = main.mean().item(), term.mean().abs().item()
-    return main / term if term > 0 else 0.0
+        main, term = both(nets, *batch)
+    return torch.where(term == 0, 0.0, main / term.abs())
 
 
 def cross_entropy(*, label_smoothing: float = 0.0) -> Callable[..., Tensor]:

@@ -1,9 +1,9 @@
 """Methods of lectures 03 and 04, which match what the teacher's layers compute.
 
-All but two-stage FitNets add one term to plain KD. Where lecture 03 standardises the teacher's channels (hint,
-factor transfer, VID, review, projector), so is it done here; the losses of lecture 04 see them as they are,
-since scale and sign are what these losses are about. As in the lectures, methods that need one layer take the
-last.
+All but two-stage FitNets add one term to plain KD. Where lecture 03 standardises the teacher's channels
+(hint, projector, factor transfer, VID, review), so is it done here. The losses of lecture 04 see them as they
+are: the sign of a unit, or how strong one channel is beside another, is what they are about. As in the
+lectures, methods that look at one layer take the last.
 """
 
 from __future__ import annotations
@@ -20,9 +20,8 @@ from kdcourse.bench.matching import (
     connector,
     side_by_side,
     standardised,
-    with_weight,
 )
-from kdcourse.bench.method import BASE, Assisted, Method, on_top_of_kd, per_net
+from kdcourse.bench.method import BASE, Assisted, Method, on_top_of_kd, per_net, with_weight
 from kdcourse.bench.room import Room
 from kdcourse.losses import (
     activation_boundary_loss,
@@ -40,7 +39,7 @@ from kdcourse.losses import (
 from kdcourse.models import KnowledgeReview, Paraphraser, Translator, VIDHead, projector
 from kdcourse.training import for_each_seed
 
-# Channels kept, and steps as a share of the student's (the paper has 30 epochs before 200).
+# Channels kept; steps of the paraphraser, as a share of the student's.
 PARAPHRASE_RATE, PARAPHRASER_STEPS = 0.5, 0.25
 
 
@@ -84,20 +83,16 @@ def factor_transfer(room: Room, *, multiple: float) -> nn.Module:
     ours, theirs = room.layers["last"]
     channels = room.teacher_shape(theirs)[0]
 
-    def reconstruct(output: tuple[Tensor, Tensor], labels: Tensor, teacher: Tensor) -> Tensor:
-        return hint_loss(*output)
+    def reconstruct(nets: nn.Module, images: Tensor, labels: Tensor, teacher: Tensor) -> Tensor:
+        return for_each_seed(nets, hint_loss)(*nets(teacher))
 
     teachers = _Factors(room.teacher(), theirs)
     used = room.steps_used
     steps = max(1, round(PARAPHRASER_STEPS * room.steps))
-    paraphrasers = room.train(
-        lambda: _Paraphrase(channels),
-        lambda nets, images, labels, teacher: for_each_seed(nets, reconstruct)(nets(teacher), labels, teacher),
-        [theirs],
-        steps=min(steps, room.steps - used),
+    teachers.paraphrasers = room.train(
+        lambda: _Paraphrase(channels), reconstruct, [theirs], steps=min(steps, room.steps - used)
     )
     room.steps_used = used
-    teachers.paraphrasers = paraphrasers
 
     def translator() -> nn.Module:
         return Translator(room.student_shape(ours)[0], max(1, round(PARAPHRASE_RATE * channels)))
@@ -109,7 +104,7 @@ def factor_transfer(room: Room, *, multiple: float) -> nn.Module:
 
 
 class _Paraphrase(nn.Module):
-    """A `Paraphraser` of standardised maps: (what it saw, its reconstruction) in training, else the factor."""
+    """A `Paraphraser` of standardised maps: (reconstruction, what it saw) in training, else the factor."""
 
     def __init__(self, channels: int):
         super().__init__()
@@ -240,7 +235,7 @@ def gradient_attention(room: Room, *, multiple: float) -> nn.Module:
     def both(nets: nn.Module, images: Tensor, labels: Tensor, logits: Tensor) -> tuple[Tensor, Tensor]:
         said = []
 
-        def student(x: Tensor) -> Tensor:  # one pass for both losses: a second one would move batch norm twice
+        def student(x: Tensor) -> Tensor:  # one pass for both losses: a second would move batch norm again
             said.append(nets(x))
             return said[0]
 
@@ -270,7 +265,10 @@ def _count(shape: Sequence[int]) -> int:
 MAPS = frozenset({"maps"})
 FITNETS, AT = "Romero et al. 2015", "Zagoruyko & Komodakis 2017"
 FEATURES = (
-    Method("hint_middle", "hint, middle layer", "features", "03", FITNETS, partial(hint, role="middle"), MULTIPLES),
+    Method(
+        "hint_middle", "hint, middle layer", "features", "03", FITNETS,
+        partial(hint, role="middle"), MULTIPLES,
+    ),
     Method("hint_last", "hint, last layer", "features", "03", FITNETS, partial(hint, role="last"), MULTIPLES),
     Method(
         "two_stage_hint", "hint first, then KD", "features", "03", FITNETS,

@@ -12,8 +12,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from kdcourse.bench.matching import MULTIPLES, with_weight
-from kdcourse.bench.method import BASE, Method, on_top_of_kd
+from kdcourse.bench.matching import MULTIPLES
+from kdcourse.bench.method import BASE, Method, on_top_of_kd, with_weight
 from kdcourse.bench.room import Room
 from kdcourse.losses import (
     correlation_congruence_loss,
@@ -60,11 +60,12 @@ def similarity_preserving(room: Room, *, multiple: float) -> nn.Module:
 def fsp(room: Room, *, multiple: float) -> nn.Module:
     """How the middle and the last layer go together, channel by channel, each through a regressor."""
     (middle, _), (last, _) = (room.layers[role] for role in ("middle", "last"))
-    # The loss would average the regressed middle map to the last one's size; before the regressor it is the
-    # same and cheaper.
-    factors = {a / b for a, b in zip(room.student_shape(middle)[1:], room.student_shape(last)[1:], strict=True)}
-    factor = factors.pop()
-    pool = int(factor) if not factors and factor >= 1 and factor.is_integer() else 1
+    here, there = (room.student_shape(stage)[1:] for stage in (middle, last))
+    # The loss averages the regressed middle map to the size of the last one; done before, it is the same and
+    # cheaper.
+    pool = max(1, here[0] // there[0])
+    if here != tuple(pool * side for side in there):
+        pool = 1
     return _of_channels(room, {"middle": pool, "last": 1}, fsp_loss, multiple)
 
 
@@ -125,7 +126,9 @@ def _same_relations(x: Tensor) -> Tensor:
     return x @ basis
 
 
-def _of_channels(room: Room, pools: dict[str, int], loss: Callable[..., Tensor], multiple: float) -> nn.Module:
+def _of_channels(
+    room: Room, pools: dict[str, int], loss: Callable[..., Tensor], multiple: float
+) -> nn.Module:
     """pools: role -> side of the squares of pixels that are averaged before the regressor."""
     pairs = [room.layers[role] for role in pools]
 
@@ -157,7 +160,9 @@ class _Contrasted(nn.Module):
     in one row with it: `_beside`.
     """
 
-    def __init__(self, student: StagedNet, part: nn.Module, stage: str, image_shape: tuple[int, ...], known: int):
+    def __init__(
+        self, student: StagedNet, part: nn.Module, stage: str, image_shape: tuple[int, ...], known: int
+    ):
         super().__init__()
         self.student, self.part, self.stage, self.image_shape = student, part, stage, image_shape
         self.sizes = math.prod(image_shape), known

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from kdcourse.bench.method import BASE, Method, cross_entropy, first_ratio, per_net
+from kdcourse.bench.method import BASE, Method, cross_entropy, per_net, three, with_weight
 from kdcourse.bench.room import Room
 from kdcourse.losses import (
     decoupled_kd_loss,
@@ -54,16 +54,10 @@ def hard_labels(room: Room, *, alpha: float) -> nn.Module:
 def logit_matching(room: Room, *, multiple: float) -> nn.Module:
     """Squared distance of the logits; its weight as in `on_top_of_kd`, against the labels' cross-entropy."""
 
-    def both(logits: Tensor, said: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    def both(logits: Tensor, labels: Tensor, said: Tensor) -> tuple[Tensor, Tensor]:
         return F.cross_entropy(logits, labels), logit_matching_loss(logits, said)
 
-    weight = multiple * first_ratio(room, room.make_student, both, ["logits"])
-
-    def loss(logits: Tensor, labels: Tensor, said: Tensor) -> Tensor:
-        main, extra = both(logits, said, labels)
-        return main + weight * extra
-
-    return room.train(room.make_student, per_net(loss), ["logits"])
+    return with_weight(room, room.make_student, per_net(both), ["logits"], multiple)
 
 
 def divergence(room: Room, *, beta: float) -> nn.Module:
@@ -114,17 +108,11 @@ def prime_aware(room: Room, *, multiple: float) -> nn.Module:
             logits, features = self.student(x, return_features=True)
             return logits, self.head(features[stage].flatten(1))
 
-    def both(output, said: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    def both(output, labels: Tensor, said: Tensor) -> tuple[Tensor, Tensor]:
         logits, log_variance = output
         return F.cross_entropy(logits, labels), prime_aware_loss(logits, said, log_variance)
 
-    weight = multiple * first_ratio(room, Head, both, ["logits"])
-
-    def loss(output, labels: Tensor, said: Tensor) -> Tensor:
-        main, extra = both(output, said, labels)
-        return main + weight * extra
-
-    return room.train(Head, per_net(loss), ["logits"])
+    return with_weight(room, Head, per_net(both), ["logits"], multiple)
 
 
 def ensemble(room: Room, *, temperature: float) -> nn.Module:
@@ -158,45 +146,41 @@ def _mixed(room: Room, soft, alpha: float = BASE["alpha"]) -> nn.Module:
     return room.train(room.make_student, per_net(loss), ["logits"])
 
 
-def _three(name: str, *values: object) -> tuple[dict[str, object], ...]:
-    return tuple({name: value} for value in values)
-
-
 RESPONSES = (
-    Method("alone", "student alone", "labels", "01", "", alone, _three("weight_decay", 1e-3, 1e-2, 1e-1)),
+    Method("alone", "student alone", "labels", "01", "", alone, three("weight_decay", 1e-3, 1e-2, 1e-1)),
     Method(
         "label_smoothing", "label smoothing", "labels", "01", "Szegedy et al. 2016",
-        label_smoothing, _three("smoothing", 0.05, 0.1, 0.2),
+        label_smoothing, three("smoothing", 0.05, 0.1, 0.2),
     ),
-    Method("kd", "KD", "responses", "01", "Hinton et al. 2015", kd, _three("temperature", 1.0, 4.0, 10.0)),
+    Method("kd", "KD", "responses", "01", "Hinton et al. 2015", kd, three("temperature", 1.0, 4.0, 10.0)),
     Method(
         "hard_labels", "teacher's hard labels", "responses", "01", "",
-        hard_labels, _three("alpha", 0.5, 0.9, 1.0),
+        hard_labels, three("alpha", 0.5, 0.9, 1.0),
     ),
     Method(
         "logit_matching", "logit matching", "responses", "01", "Ba & Caruana 2014",
-        logit_matching, _three("multiple", 0.1, 1.0, 10.0),
+        logit_matching, three("multiple", 0.1, 1.0, 10.0),
     ),
     Method(
         "divergence", "Jensen-Shannon", "responses", "02", "Agarwal et al. 2024",
-        divergence, _three("beta", 0.1, 0.5, 0.9),
+        divergence, three("beta", 0.1, 0.5, 0.9),
     ),
-    Method("dkd", "decoupled KD", "responses", "02", "Zhao et al. 2022", dkd, _three("beta", 1.0, 4.0, 8.0)),
-    Method("dist", "DIST", "responses", "02", "Huang et al. 2022", dist, _three("weight", 1.0, 2.0, 4.0)),
+    Method("dkd", "decoupled KD", "responses", "02", "Zhao et al. 2022", dkd, three("beta", 1.0, 4.0, 8.0)),
+    Method("dist", "DIST", "responses", "02", "Huang et al. 2022", dist, three("weight", 1.0, 2.0, 4.0)),
     Method(
         "standardized", "logit standardisation", "responses", "02", "Sun et al. 2024",
-        standardized, _three("temperature", 1.0, 2.0, 4.0),
+        standardized, three("temperature", 1.0, 2.0, 4.0),
     ),
     Method(
         "prime_aware", "prime-aware", "responses", "02", "Zhang et al. 2020",
-        prime_aware, _three("multiple", 0.1, 1.0, 10.0),
+        prime_aware, three("multiple", 0.1, 1.0, 10.0),
     ),
     Method(
         "ensemble", "KD, three teachers", "responses", "02", "Hinton et al. 2015",
-        ensemble, _three("temperature", 1.0, 4.0, 10.0),
+        ensemble, three("temperature", 1.0, 4.0, 10.0),
     ),
     Method(
         "stored", "stored top-K labels", "responses", "13", "Wu et al. 2022",
-        stored, _three("k", 1, 2, 5),
+        stored, three("k", 1, 2, 5),
     ),
 )  # fmt: skip

@@ -21,7 +21,7 @@ def survey_rows() -> tuple[Row, ...]:
         for a in SURVEY_ALPHAS
     ]
     rest = [Row(METHODS[name].title, name) for name in ("hint_middle", "hint_last", "rkd")]
-    return (Row("student alone", "alone"), *grid, *rest)
+    return (Row("student alone", "alone"), Row("KD, searched", "kd"), *grid, *rest)
 
 
 def every_row() -> tuple[Row, ...]:

@@ -10,7 +10,7 @@ import math
 import re
 from collections import defaultdict
 from collections.abc import Sequence
-from itertools import cycle
+from itertools import cycle, product
 from pathlib import Path
 from textwrap import fill
 from typing import NamedTuple
@@ -20,7 +20,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
+from matplotlib.text import Text
 from matplotlib.ticker import LogLocator, NullLocator
+from matplotlib.transforms import Bbox
 
 from kdcourse.bench.method import FAMILIES
 from kdcourse.bench.report import overall
@@ -87,13 +89,16 @@ def forest(table: Table) -> Drawn:
 def accuracy_against_time(table: Table) -> Drawn:
     """Mean accuracy against training seconds a seed, with the teacher's accuracy as a line.
 
-    Named are the reference, the second reference, and the rows that no other row beats in both.
+    Named are the reference, the second reference, and the rows that no other row beats in both, as far as
+    there is room. Where the teacher is far above them all, its line has a strip of its own.
     """
     arms = table.arms
     front = {a.title for a in arms if not any(_beats(b, a) for b in arms)}
-    named = [a for a in arms if a.title in front | {table.reference, table.second}]
+    first = {table.reference, table.second}
+    named = sorted((a for a in arms if a.title in front | first), key=lambda a: a.title not in first)
     with plt.rc_context(STYLE):
-        figure, ax = _axes(8, 5)
+        figure = Figure(figsize=(8, 5), layout="constrained")
+        top, ax = _with_strip(figure) if _far_above(table) else (None, figure.add_subplot())
         for family in (*FAMILIES, ""):
             members = [arm for arm in arms if arm.family == family]
             color, marker = _LOOKS[family]
@@ -107,17 +112,23 @@ def accuracy_against_time(table: Table) -> Drawn:
                     label=family or "other",
                 )
         if table.teacher is not None:
-            ax.axhline(table.teacher.mean, color="black", linestyle="--", linewidth=1.2, label="teacher")
+            level = table.teacher.mean
+            (top or ax).axhline(level, color="black", linestyle="--", linewidth=1.2, label="teacher")
+        if top is not None:
+            top.set_ylim(level - 1, level + 1)
+            top.set_yticks([level], [f"{level:.1f}"])
         ax.set_xscale("log")
-        ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        seconds = [arm.seconds for arm in arms]
+        wide = max(seconds) > 8 * min(seconds)
+        ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if wide else (1, 1.5, 2, 3, 5, 7)))
         ax.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
         ax.xaxis.set_minor_locator(NullLocator())
-        ax.margins(x=0.15, y=0.1)
+        ax.margins(x=0.15, y=0.12)
         ax.set_xlabel("processor seconds of training, a seed")
         ax.set_ylabel("test accuracy, %")
-        ax.set_title(_where(table))
+        (top or ax).set_title(_where(table))
         figure.legend(loc="outside right upper")
-        _name_points(ax, named)
+        _name_points(figure, ax, arms, named)
     best, quick = arms[0], min(arms, key=lambda arm: arm.seconds)
     teacher = f" The teacher's line is at {table.teacher.mean:.1f} %." if table.teacher else ""
     return Drawn(
@@ -283,16 +294,51 @@ def _beats(one: Arm, other: Arm) -> bool:
     return mine != yours and mine[0] >= yours[0] and mine[1] >= yours[1]
 
 
-def _name_points(ax: Axes, arms: Sequence[Arm]) -> None:
-    """Names beside points; to the left of those in the right half, where they would leave the axes."""
-    low, high = (math.log(limit) for limit in ax.get_xlim())
-    for arm in arms:
-        right_half = math.log(arm.seconds) > (low + high) / 2
-        ax.annotate(
-            fill(arm.title, 30), (arm.seconds, arm.accuracy.mean), xytext=(-7 if right_half else 7, 3),
-            textcoords="offset points", ha="right" if right_half else "left", va="bottom", fontsize=8.5,
-            path_effects=[withStroke(linewidth=2.5, foreground="white")],
+def _far_above(table: Table) -> bool:
+    """Whether the teacher is so far above that on one axis the rows would lie on top of each other."""
+    means = [arm.accuracy.mean for arm in table.arms]
+    return table.teacher is not None and table.teacher.mean - max(means) > max(means) - min(means)
+
+
+def _with_strip(figure: Figure) -> tuple[Axes, Axes]:
+    """A narrow axes above a broken one; slashes say that the scale is interrupted."""
+    top, ax = figure.subplots(2, 1, sharex=True, height_ratios=(1, 9))
+    top.tick_params(axis="x", length=0, labelbottom=False)
+    top.spines["bottom"].set_visible(False)
+    slash = {"marker": [(-1, -0.5), (1, 0.5)], "markersize": 10, "linestyle": "none", "color": "black"}
+    top.plot([0], [0], transform=top.transAxes, clip_on=False, **slash)
+    ax.plot([0], [1], transform=ax.transAxes, clip_on=False, **slash)
+    return top, ax
+
+
+def _name_points(figure: Figure, ax: Axes, arms: Sequence[Arm], named: Sequence[Arm]) -> None:
+    """Names beside their points, as near as they cover neither points nor other names; none where there is
+    no room."""
+    figure.draw_without_rendering()  # lays the figure out, so that places in it are known
+    points = ax.transData.transform([(arm.seconds, arm.accuracy.mean) for arm in arms])
+    pixels, taken = figure.dpi / 72, []
+    for arm in named:
+        text = ax.annotate(
+            fill(arm.title, 30), (arm.seconds, arm.accuracy.mean), xytext=(9, 0), textcoords="offset points",
+            va="center", fontsize=8.5, path_effects=[withStroke(linewidth=2.5, foreground="white")],
+            arrowprops={"arrowstyle": "-", "color": COLORS["grey"], "linewidth": 0.7, "shrinkA": 0},
         )  # fmt: skip
+        text.set_in_layout(False)
+        size, (x, y) = Text.get_window_extent(text), ax.transData.transform(text.xy)
+        for up, side in product(_UP, ("left", "right")):
+            left = x + 9 * pixels if side == "left" else x - 9 * pixels - size.width
+            box = Bbox.from_bounds(left, y + up * pixels - size.height / 2, size.width, size.height).padded(3)
+            inside = ax.bbox.count_contains(box.corners()) == 4
+            if inside and not box.count_contains(points) and not box.count_overlaps(taken):
+                text.set_position((9 if side == "left" else -9, up))
+                text.set_horizontalalignment(side)
+                taken.append(box)
+                break
+        else:
+            text.remove()
+
+
+_UP = sorted(range(-200, 201, 8), key=abs)  # points above or below, the nearest first
 
 
 def _grid(table: Table, method: str, x: str, y: str) -> dict[tuple, Arm] | None:

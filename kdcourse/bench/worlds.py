@@ -153,6 +153,6 @@ WORLDS = {
                 frozenset({"before", "widths"}),
             ),
         },
-        steps=500, teacher_steps=900,
+        steps=400, teacher_steps=900,
     ),
 }  # fmt: skip

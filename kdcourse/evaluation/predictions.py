@@ -6,18 +6,27 @@ from torch import Tensor, nn
 from kdcourse.models._modes import evaluating
 
 
-def predict(model: nn.Module, images: Tensor, *, batch_size: int = 2048) -> Tensor:
+# Samples at a time of all nets together. Intermediate results of many seeds that leave the processor's caches
+# cost a stack of convolutional nets 3 to 7 times the time.
+_OF_ONE_NET, _OF_A_STACK, _LEAST = 2048, 1280, 32
+
+
+def predict(model: nn.Module, images: Tensor, *, batch_size: int | None = None) -> Tensor:
     """Logits of `model` in evaluation mode, without a graph; the model's training flags end as they were.
 
     Args:
         model: a net, or a `SeedStack` (also within a `Teacher`).
         images: (N, ...), or (S, N, ...) for a stack.
-        batch_size: samples at a time.
+        batch_size: samples at a time, of each seed; by default 2048 for one net and 1280 / S, at least 32, for
+            a stack: what is quickest on a CPU. In evaluation mode the logits are the same up to rounding,
+            whatever it is.
 
     Returns:
         (N, C), or (S, N, C) for a stack.
     """
     samples = 1 if any(hasattr(module, "seeds") for module in model.modules()) else 0
+    if batch_size is None:
+        batch_size = max(_LEAST, _OF_A_STACK // images.shape[0]) if samples else _OF_ONE_NET
     with evaluating(model), torch.no_grad():
         return torch.cat([model(part) for part in images.split(batch_size, dim=samples)], dim=samples)
 

@@ -27,9 +27,9 @@ def wide_pair(student: Tensor, teacher: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def autocasts(x: Tensor) -> bool:
-    """Whether autocast is on where `x` lies; some devices, such as "meta", know no autocast."""
-    device = x.device.type
-    return torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device)
+    """Whether autocast is on where `x` lies; on "meta", for example, PyTorch refuses the question."""
+    # Not torch.amp.is_autocast_available, which torch.compile could not trace in PyTorch 2.4.
+    return x.device.type != "meta" and torch.is_autocast_enabled(x.device.type)
 
 
 def matmul(a: Tensor, b: Tensor) -> Tensor:
@@ -77,7 +77,7 @@ def unit(x: Tensor, dim: int | tuple[int, ...] = -1) -> Tensor:
 
 def pool_to_smaller(first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
     """Two maps (B, C, H, W) averaged to the smaller height and the smaller width of both."""
-    size = tuple(map(min, first.shape[2:], second.shape[2:]))
+    size = tuple(min(a, b) for a, b in zip(first.shape[2:], second.shape[2:], strict=True))
     first, second = (x if x.shape[2:] == size else F.adaptive_avg_pool2d(x, size) for x in (first, second))
     return first, second
 

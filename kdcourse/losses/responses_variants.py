@@ -131,7 +131,7 @@ def decoupled_kd_loss(
     student, teacher = student / temperature, teacher / temperature
     is_label = torch.arange(student.shape[1], device=student.device) == labels[:, None]
 
-    def target_and_others(logits: Tensor) -> tuple[Tensor, Tensor]:
+    def target_and_others(logits: Tensor):  # annotated with a tuple, PyTorch 2.4 could not compile it
         # (p_y, 1 - p_y) is the softmax of two numbers: the label's logit and the others' logsumexp.
         others = logits.masked_fill(is_label, ABSENT)
         rest = others.logsumexp(dim=1, keepdim=True)

@@ -177,7 +177,7 @@ class ContrastiveMemory(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         """The loss of one direction, and log Z."""
 
-        def loss(anchor: Tensor) -> tuple[Tensor, Tensor]:
+        def loss(anchor: Tensor):  # annotated with a tuple, PyTorch 2.4 could not compile it
             scores = _inner_products(anchor, wide(bank), rows) / self.temperature
             guess = torch.logsumexp(scores.detach().flatten(), dim=0) - math.log(
                 rows.numel() / self.num_samples

@@ -39,10 +39,10 @@ def many():
 
 
 def grid_records():
-    records = scored("alone", [90.0, 91.0, 92.0])
+    records = scored("alone", [90.0, 91.0, 92.0, 91.0])
     for i, (temperature, alpha) in enumerate([(2.0, 0.5), (2.0, 0.9), (4.0, 0.5), (4.0, 0.9)]):
         setting = {"temperature": temperature, "alpha": alpha, "rate": 0.01}
-        records += scored("kd", [91.0 + i, 92.5 + i, 92.0 + i], setting=setting)
+        records += scored("kd", [91.0 + i, 92.5 + i, 92.0 + i, 92.0 + i], setting=setting)
         records += scored("kd", {200: 80.0 + i, 201: 81.0 + i}, split="validation", setting=setting)
     return records
 

@@ -12,11 +12,13 @@ SEEDS = (0, 1)
 
 
 class Spy(Room):
-    """Keeps what a method would train, and at which values of the loss it would begin."""
+    """Keeps what a method would train, and the loss of its new nets at the batch of `step`."""
+
+    step = 0
 
     def train(self, make, objective, wanted=(), *, steps=None, start=None, **options):
         nets = self.new_nets(make).train()
-        batch = self.first_batch(wanted)
+        batch = self._batches(wanted)(self.step)
         self.losses = objective(nets, *batch).detach()
         self.options, self.members = options, [nets.member(i).train() for i in range(len(self.seeds))]
         self.batch = batch
@@ -101,12 +103,18 @@ def test_hard_labels(spy):
     )
 
 
+def balanced(spy, name, multiple, term):
+    """Losses at the second batch, and what they should be with the weight of the first."""
+    expected = []
+    for spy.step in (0, 1):
+        losses, rows = begin(spy, name, multiple=multiple)
+        expected.append([(cross_entropy(s, y), term(s, t, o)) for s, y, (t,), o in rows])
+    weights = [multiple * main / extra.abs() for main, extra in expected[0]]
+    return losses, [main + w * extra for w, (main, extra) in zip(weights, expected[1])]
+
+
 def test_logit_matching_pulls_as_strongly_as_the_labels_at_first(spy):
-    losses, rows = begin(spy, "logit_matching", multiple=2.0)
-    labels = [cross_entropy(s, y) for s, y, _, _ in rows]
-    squares = [0.5 * (s - t).square().sum(1).mean() for s, _, (t,), _ in rows]
-    weight = 2.0 * sum(labels) / sum(squares)
-    check(losses, [a + weight * b for a, b in zip(labels, squares)])
+    check(*balanced(spy, "logit_matching", 2.0, lambda s, t, _: 0.5 * (s - t).square().sum(1).mean()))
 
 
 @pytest.mark.parametrize("beta", [0.1, 0.5])
@@ -165,11 +173,11 @@ def test_standardized(spy):
 
 
 def test_prime_aware(spy):
-    losses, rows = begin(spy, "prime_aware", multiple=0.5)
-    labels = [cross_entropy(s, y) for s, y, _, _ in rows]
-    terms = [((t - s).square() * (-o[1].double()).exp() + o[1].double()).mean() for s, _, (t,), o in rows]
-    weight = 0.5 * sum(labels) / sum(terms).abs()
-    check(losses, [a + weight * b for a, b in zip(labels, terms)])
+    def term(s, t, output):
+        log_variance = output[1].double()
+        return ((t - s).square() * (-log_variance).exp() + log_variance).mean()
+
+    check(*balanced(spy, "prime_aware", 0.5, term))
 
 
 def test_ensemble(spy):

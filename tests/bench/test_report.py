@@ -79,6 +79,12 @@ def test_both_columns_are_adjusted_over_all_their_comparisons():
                 assert pick(arm).difference == paired_difference(MANY[arm.method], MANY[other])
 
 
+def test_friedman_over_seeds():
+    (table,) = compare(many())
+    assert table.friedman == pytest.approx(stats.friedmanchisquare(*MANY.values()).pvalue)
+    assert any(f"equal ranks: p = {table.friedman:.2g}." in said for said in explain(table))
+
+
 def test_the_order_of_records_does_not_matter():
     records = [*many(), *SMALL[-4:], *scored("kd", [80.0, 81.0], split="validation")]
     shuffled = random.Random(0).sample(records, len(records))
@@ -93,8 +99,8 @@ def test_equal_rows():
         (table,) = compare([*SMALL, *records], second="a twin")
         assert [arm.title for arm in table.arms] == [KD, "a twin", "b twin", ALONE, "third"]
         a, b = table.arm("a twin"), table.arm("b twin")
-        # alone, kd, third, twins: 4.5 1 4.5 2.5; 4 1 5 2.5; 5 3.5 3.5 1.5; 4 1 5 2.5.
-        assert a.rank == b.rank == 9 / 4
+        # Ranks (alone, kd, third, twins): 4.5 1 4.5 2.5; 4 1 5 2.5; 5 1.5 1.5 3.5; 4 1 5 2.5.
+        assert a.rank == b.rank == 11 / 4
         assert b.second.difference == Estimate(0.0, 0.0, 0.0, 4) and b.second.p_value == 1.0
         assert a.reference.p_value == b.reference.p_value == 0.0, "half a point, in every seed"
 

@@ -12,7 +12,6 @@ import argparse
 import ast
 import multiprocessing
 import os
-import resource
 import sys
 import time
 from collections import Counter
@@ -124,6 +123,8 @@ def verdict(mutant: Mutant) -> tuple[str, str]:
 
 
 def _prepare() -> None:
+    import resource  # Linux and macOS only, and so is this command
+
     resource.setrlimit(resource.RLIMIT_DATA, (6 * 2**30, 6 * 2**30))
     os.nice(5)
     import torch

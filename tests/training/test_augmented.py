@@ -82,6 +82,13 @@ def test_nothing_global_is_drawn_and_the_data_stay():
     assert torch.equal(torch.get_rng_state(), state) and torch.equal(made.tensors[0], before)
 
 
+def test_no_more_numbers_are_kept_than_are_in_use():
+    made = batches()
+    for step in range(20):
+        made(step)
+    assert len(made._tables) == 1
+
+
 def test_steps_of_whole_batches():
     assert [batches(4).steps(epochs) for epochs in (1, 2, 4)] == [2, 5, 10]
 

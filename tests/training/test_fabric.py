@@ -76,6 +76,13 @@ def test_it_is_the_loop_that_one_would_write():
     assert not any(module.training for module in model.modules())
 
 
+def test_a_net_in_evaluation_mode_is_trained_in_training_mode():
+    losses, _, _ = run()
+    model, teacher = nets(batch_norm=True)
+    again = train(model.eval(), kd_with_hint(teacher), data(), frozen=[teacher])
+    assert torch.equal(losses, again)
+
+
 def test_plain_batches_and_objectives_of_fit():
     x, y = torch.randn(20, 6), torch.arange(20) % 3
     model = mlp(6, 8, 3)

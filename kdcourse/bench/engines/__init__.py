@@ -1,7 +1,7 @@
 """Who computes the blocks: this process, a pool of processes, or a Dask, Ray or SLURM cluster.
 
-All scheduling is done by packages that are made for it (`loky`, `dask.distributed`, `ray`, `submitit`). What is
-here gives them one face and one promise: no job is lost, and none stops the others.
+All scheduling is done by packages that are made for it (`loky`, `dask.distributed`, `ray`, `submitit`). What
+is here gives them one face and one promise: no job is lost, and none stops the others.
 """
 
 from __future__ import annotations
@@ -52,9 +52,9 @@ def open_engine(
                       once                                    ``partition``, ``gpus_per_node``, ...
     ================  ======================================  ==========================================
 
-    A worker computes with `threads` threads and shows no progress bars (``KDCOURSE_QUIET=1``). Results of two
-    engines are equal to the last bit where processor, packages and `threads` are the same, and within rounding
-    elsewhere.
+    A worker computes with `threads` threads and shows no progress bars (``KDCOURSE_QUIET=1``). Results of
+    two engines are equal to the last bit where processor, packages and `threads` are the same, and within
+    rounding elsewhere.
 
     Where CUDA devices are visible, "processes" and a local Dask cluster give worker i device i mod n (through
     ``CUDA_VISIBLE_DEVICES``). `workers` is by default the number of visible CUDA devices, or where there is
@@ -79,6 +79,8 @@ def open_engine(
         raise ValueError(
             f"workers: expected none with an address, as a running cluster has its own, got {workers}"
         )
+    if options and name in ("serial", "processes"):
+        raise ValueError(f"{', '.join(options)}: no option of the engine {name}, which has none")
     module, function = ENGINES[name]
     try:
         opened = getattr(import_module(module), function)

@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from kdcourse.bench.engines.work import (
-    QUIET,
     Engine,
     attempt,
     environment,
@@ -30,12 +29,15 @@ def serial(*, workers: int | None = None, address: None = None, threads: int = 1
 
     def finished(function: Callable, jobs: list):
         for job in jobs:
-            before = torch.get_num_threads(), os.environ.get(QUIET)
+            before = torch.get_num_threads(), dict(os.environ)
             try:
                 outcome = attempt(function, job, threads)
             finally:
                 torch.set_num_threads(before[0])
-                os.environ.pop(QUIET) if before[1] is None else os.environ.update({QUIET: before[1]})
+                for name in environment(threads):
+                    os.environ.pop(name, None)
+                    if name in before[1]:
+                        os.environ[name] = before[1][name]
             yield job, _Known(outcome)
 
     yield Engine(finished, workers=1)

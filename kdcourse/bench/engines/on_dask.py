@@ -14,7 +14,15 @@ from contextlib import ExitStack, contextmanager
 import dask as dask_package
 from distributed import Client, KilledWorker, LocalCluster, WorkerPlugin, as_completed
 
-from kdcourse.bench.engines.work import TRIES, Engine, attempt, environment, local_workers, visible_devices
+from kdcourse.bench.engines.work import (
+    TRIES,
+    Engine,
+    EngineError,
+    attempt,
+    environment,
+    local_workers,
+    visible_devices,
+)
 
 
 @contextmanager
@@ -46,6 +54,11 @@ def dask(
             running = {client.submit(attempt, function, job, threads, pure=False): job for job in jobs}
             try:
                 for future in as_completed(list(running)):
+                    if future.cancelled():
+                        raise EngineError(
+                            "The Dask cluster has dropped its jobs: its scheduler ended or was restarted. "
+                            "What was finished before is kept; start a cluster and give its address."
+                        )
                     yield running.pop(future), future
             finally:
                 client.cancel(list(running))
@@ -64,7 +77,7 @@ def _local_cluster(workers: int, threads: int, options: dict) -> LocalCluster:
 
 
 class _OneDevice(WorkerPlugin):
-    """Worker i uses device i mod n. Dask calls `setup` in each worker that starts, also in place of a lost one."""
+    """Worker i uses device i mod n. Dask calls `setup` in each worker, those that replace lost ones too."""
 
     def __init__(self, devices: list[str]):
         self.devices = devices

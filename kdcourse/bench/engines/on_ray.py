@@ -17,8 +17,8 @@ def ray(
 ) -> Iterator[Engine]:
     """The Ray cluster at `address`, or one of `workers` processes of this machine.
 
-    Ray tries a job whose worker is lost again by itself, and gives a worker the devices that its job asks for:
-    by default, on this machine, an equal share of one (``num_gpus`` = devices / workers, at most 1).
+    Ray tries a job whose worker is lost again by itself, and gives a worker the devices that its job asks
+    for: by default, on this machine, an equal share of one (``num_gpus`` = devices / workers, at most 1).
     """
     options = {"num_cpus": 1, "max_retries": TRIES - 1} | options
     if address is None:

@@ -7,8 +7,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import submitit
+from submitit.core import utils as errors
 
-from kdcourse.bench.engines.work import Engine, attempt
+from kdcourse.bench.engines.work import Engine, EngineError, attempt
 
 _AT_ONCE = 1000  # jobs in one array: SLURM's MaxArraySize is 1001 where nobody changed it
 # Options that submitit has for every kind of cluster; all others are SLURM's own.
@@ -34,10 +35,12 @@ def slurm(
         cluster: "local" runs them on this machine, without SLURM, to try things out.
         poll: seconds between two looks at the jobs.
         options: ``timeout_min`` (default 60), ``cpus_per_task`` (default `threads`), ``gpus_per_node``,
-            ``mem_gb``, and any option of ``sbatch`` by its long name: ``partition``, ``account``, ``qos``, ...
+            ``mem_gb``, and submitit's other options of SLURM: ``partition``, ``account``, ``qos``, ...
     """
     if folder is None:
-        raise ValueError("folder: expected a folder that all nodes see, for the jobs' logs and answers, got none")
+        raise ValueError(
+            "folder: expected a folder that all nodes see, for the jobs' logs and answers, got none"
+        )
     at_once = _AT_ONCE if cluster != "local" else workers or 1  # "local" starts whatever it gets, all at once
     executor = submitit.AutoExecutor(folder=Path(folder), cluster=cluster)
     options = {"name": "kdcourse", "timeout_min": 60, "cpus_per_task": threads} | options
@@ -51,19 +54,22 @@ def slurm(
     except NameError as error:  # submitit's for an option that is not there
         raise ValueError(str(error)) from error
 
+    running: dict[submitit.Job, object] = {}
+
     def finished(function: Callable, jobs: list):
         for first in range(0, len(jobs), at_once):
-            with executor.batch():
-                array = [
-                    (executor.submit(attempt, function, job, threads), job)
-                    for job in jobs[first : first + at_once]
-                ]
-            running = dict(array)
+            part = jobs[first : first + at_once]
             try:
-                for done in submitit.helpers.as_completed(list(running), poll_frequency=poll):
-                    yield running.pop(done), done
-            finally:
-                for unfinished in running:
-                    unfinished.cancel()
+                with executor.batch():
+                    array = [executor.submit(attempt, function, job, threads) for job in part]
+            except (errors.FailedSubmissionError, errors.FailedJobError) as error:
+                raise EngineError(f"SLURM did not take the jobs. sbatch says: {error}") from error
+            running.update(zip(array, part, strict=True))
+            for done in submitit.helpers.as_completed(array, poll_frequency=poll):
+                yield running.pop(done), done
 
-    yield Engine(finished, lost=submitit.core.utils.UncompletedJobError, workers=workers)
+    try:
+        yield Engine(finished, lost=errors.UncompletedJobError, workers=workers)
+    finally:
+        for unfinished in running:
+            unfinished.cancel()

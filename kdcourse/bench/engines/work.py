@@ -17,7 +17,7 @@ Finished = Callable[[Callable, list], Generator]
 
 
 class EngineError(RuntimeError):
-    """An engine cannot be used here."""
+    """An engine cannot be used here, or not any more."""
 
 
 class WorkerLostError(RuntimeError):
@@ -28,7 +28,7 @@ class Engine:
     """Carries out jobs. Open one with `open_engine`.
 
     Args:
-        finished: starts jobs, and yields each with its future as it finishes; closing it ends what still runs.
+        finished: starts jobs, and yields each with its future as it finishes; closing it ends the others.
         lost: exceptions of a future that mean the worker was lost, whatever the job.
         rounds: how often a job is handed to `finished` whose worker is lost each time.
         alone: from the second round on, hand over one job at a time, where it is not known which of the jobs
@@ -99,7 +99,7 @@ def attempt(function: Callable, job, threads: int) -> tuple[object, Exception | 
 
 
 def settle(threads: int) -> None:
-    """What holds in each worker. Called by the thread that does the job: OpenMP keeps the number per thread."""
+    """What holds in each worker. Called by the thread that does the job: OpenMP's setting is a thread's."""
     os.environ.update(environment(threads))  # read by a torch and a numpy that are imported later
     if "torch" in sys.modules:
         sys.modules["torch"].set_num_threads(threads)
@@ -121,8 +121,8 @@ def worker_lost(job, reason: Exception) -> WorkerLostError:
     shown = repr(job)
     lost = WorkerLostError(
         "The worker ended without an answer (killed, out of memory or crashed) each time this job was tried: "
-        f"{shown if len(shown) <= 300 else shown[:300] + '…'}. Give it more memory or let fewer workers run at "
-        "once; with the engine 'serial', what goes wrong can be watched."
+        f"{shown if len(shown) <= 300 else shown[:300] + '…'}. Give it more memory or let fewer workers run "
+        "at once; with the engine 'serial', what goes wrong can be watched."
     )
     lost.add_note(f"The last time: {type(reason).__name__}: {reason}")
     return lost
@@ -141,8 +141,8 @@ def local_workers(workers: int | None, devices: list[str]) -> int:
     """How many workers this machine gets."""
     from loky import cpu_count
 
-    # Cores, not threads of them: two trainings on one core are no quicker than one after the other. The number
-    # respects what a container or a batch system allows.
+    # Cores, not their hardware threads: two trainings gain little on one core. The number respects what a
+    # container or a batch system allows.
     return workers or len(devices) or cpu_count(only_physical_cores=True)
 
 

@@ -9,7 +9,6 @@ writes the order; see there. Landlock is Linux' way for a process to give up rig
 import ctypes
 import json
 import os
-import resource
 import signal
 import struct
 import sys
@@ -62,6 +61,8 @@ def give_up_files(readable: list[str], writable: list[str]) -> None:
 
 
 def main() -> None:
+    import resource  # not on Windows, where `containment` still wants to know what this machine can do
+
     order, command = json.loads(sys.argv[1]), sys.argv[2:]
     if sys.platform == "linux":  # whoever started this is gone: so is this
         _libc().prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
