@@ -9,8 +9,13 @@ from pathlib import Path
 
 def nbgrader(folder, *arguments):
     """The command, as an instructor gives it in the course's folder with the environment activated."""
+    return in_the_folder(folder, "-m", "nbgrader", *arguments)
+
+
+def in_the_folder(folder, *arguments):
+    """Python in the course's folder with the environment activated; what it wrote to stderr."""
     done = subprocess.run(
-        [sys.executable, "-m", "nbgrader", *arguments],
+        [sys.executable, *arguments],
         cwd=folder,
         # nbgrader calls the command `alembic`.
         env=os.environ | {"PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])},

@@ -55,7 +55,8 @@ def test_conda_environment_is_in_step_with_pyproject():
     environment = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
     *lines, through_pip = environment["dependencies"]
     conda = {r.name: r.specifier for r in map(Requirement, [*lines, *through_pip["pip"]])}
-    apart = {Requirement(text).name for text in PROJECT["project"]["optional-dependencies"]["bench"]}
+    extras = PROJECT["project"]["optional-dependencies"]
+    apart = {Requirement(text).name for name in ("bench", "ray") for text in extras[name]}
     wanted = {CONDA_NAMES.get(name, name): r.specifier for name, r in needed().items() if name not in apart}
     wanted["python"] = Requirement(f"python{PROJECT['project']['requires-python']}").specifier
     assert environment["name"] == "kdcourse"

@@ -108,8 +108,11 @@ def _without_anchors(markdown: str) -> str:
 
 def build(root: Path, work: Path, *, solutions: bool = False, jobs: int = 1) -> Path:
     """Make the site anew below `work` and return the folder of its pages. Raises `SiteError` on any fault."""
-    from sphinx.cmd.build import main as sphinx
-
+    try:
+        from sphinx.cmd.build import main as sphinx
+    except ModuleNotFoundError as error:
+        install = 'python -m pip install -c constraints.txt -e ".[site]"'
+        raise SiteError(f"The package {error.name} is missing. In the course's folder: {install}") from None
     shutil.rmtree(work, ignore_errors=True)
     stage(root, work / "source", solutions=solutions)
     strict = ["--nitpicky", "--fail-on-warning", "--keep-going", "--quiet", "--jobs", str(jobs)]

@@ -5,9 +5,8 @@ from torch import Tensor, nn
 
 from kdcourse.models._modes import evaluating
 
-
-# Samples at a time of all nets together. Intermediate results of many seeds that leave the processor's caches
-# cost a stack of convolutional nets 3 to 7 times the time.
+# Samples at a time, of all nets together. Intermediate results of more are so large that their memory goes
+# back to the system after every layer: a stack of convolutional nets then takes 3 to 4 times as long.
 _OF_ONE_NET, _OF_A_STACK, _LEAST = 2048, 1280, 32
 
 
@@ -17,9 +16,8 @@ def predict(model: nn.Module, images: Tensor, *, batch_size: int | None = None) 
     Args:
         model: a net, or a `SeedStack` (also within a `Teacher`).
         images: (N, ...), or (S, N, ...) for a stack.
-        batch_size: samples at a time, of each seed; by default 2048 for one net and 1280 / S, at least 32, for
-            a stack: what is quickest on a CPU. In evaluation mode the logits are the same up to rounding,
-            whatever it is.
+        batch_size: samples at a time, of each seed. Default: 2048 for one net, 1280 / S (at least 32) for a
+            stack, which is quickest on a CPU. The logits do not depend on it but for rounding.
 
     Returns:
         (N, C), or (S, N, C) for a stack.

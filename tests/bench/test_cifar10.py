@@ -23,6 +23,7 @@ from kdcourse.bench.method import cross_entropy
 from kdcourse.bench.methods import METHODS
 from kdcourse.bench.room import _last_drawn
 from kdcourse.data import DatasetMissingError, load_cifar10
+from kdcourse.evaluation import accuracy
 from kdcourse.losses import kd_loss
 from kdcourse.models import count_parameters
 from kdcourse.training.fabric import open_fabric
@@ -199,6 +200,8 @@ def test_what_a_room_gives(teachers):
     assert room.said("index").shape == (36,)
     with pytest.raises(NotImplementedError, match="images are changed in every epoch"):
         room.said("logits")
+    net = room.new_nets(room.make_student).train()  # asked in evaluation mode, whatever it was in
+    assert torch.equal(room.first_batch([net])[2], net.eval()(images))
     same, other = make_room(teachers), make_room(teachers, seed=1)
     assert torch.equal(same.first_batch()[0], images) and not torch.equal(other.first_batch()[0], images)
     with pytest.raises(ValueError, match="expected 1 to 8, what is left of the budget, got 9"):
@@ -233,7 +236,9 @@ def test_teachers_are_kept(tmp_path, monkeypatch):
         return net(torch.ones(1, 3, 32, 32))
 
     world, fabric = CIFAR10_WORLDS[tiny.SMALL], open_fabric(accelerator="cpu")
-    teacher = trained_teacher(world, 0, 0, tmp_path, fabric)
+    teacher = trained_teacher(world, 0, 0, tmp_path / "others", fabric)
+    assert not torch.equal(score(trained_teacher(world, 0, 1, tmp_path / "others", fabric)), score(teacher))
+    assert torch.equal(score(trained_teacher(world, 0, 0, tmp_path, fabric)), score(teacher))
     assert not teacher.training and not any(p.requires_grad for p in teacher.parameters())
     assert len(list(tmp_path.glob("*.ckpt"))) == 1 and not list(tmp_path.glob("*.part"))
     monkeypatch.setattr("kdcourse.bench.cifar10_room.fit_on_devices", None)  # it would be asked
@@ -251,18 +256,25 @@ def test_a_block_is_scored_on_its_split_and_not_trained_again(teachers, monkeypa
     blocks = [
         Block(tiny.RESNET, "resnet20", "kd", setting, (0, 1), split, 5) for split in ("test", "validation")
     ]
+    scored = []
+    monkeypatch.setattr(
+        "kdcourse.bench.cifar10_room.accuracy",
+        lambda logits, labels: scored.append(len(labels)) or accuracy(logits, labels),
+    )
     records = run_cifar10_block(blocks[0], teachers)
     assert [record.cell for record in records] == list(blocks[0].cells)
     assert {record.accuracy % 12.5 for record in records} == {0.0}  # of 8 images
     assert records[0].parameters == count_parameters(CIFAR10_WORLDS[tiny.RESNET].students["resnet20"].make())
     assert records[0].device == "cpu" and records[0].seconds > 0
 
+    assert scored == [8, 8]  # test images
+
     def refuse(*_, **__):
         raise AssertionError("it was trained again")
 
     monkeypatch.setattr("kdcourse.bench.methods_responses.kd_loss", refuse)
     again = run_cifar10_block(blocks[1], teachers)  # the checkpoint at the end of the training is there
-    assert {record.accuracy % 25 for record in again} == {0.0}  # of 4 images
+    assert len(again) == 2 and scored == [8, 8, 4, 4]
 
 
 def test_a_teachers_block(teachers):

@@ -63,8 +63,7 @@ def test_the_plan_has_exactly_the_slides_rows(recipe, name, rate, monkeypatch):
     assert [(one["temperature"], one["alpha"]) for one in grid] == [(10, 0.2), (20, 0.5), (5, 0.2), (40, 0.7)]
     assert all(row.setting["rate"] == rate for row in plan.rows)
     assert plan.rows[0].setting["weight_decay"] == recipe.weight_decay  # as all others have it
-    # Every setting is given: no search, and all can be computed once the teachers are there.
-    blocks = pending(plan, {})
+    blocks = plan.blocks({})  # every setting is given: there is no search
     assert len(blocks) == 2 + 2 * len(plan.rows)
     assert {block.split for block in blocks} == {"test"} and {block.seeds for block in blocks} == {
         (0, 1, 2, 3, 4)

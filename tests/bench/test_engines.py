@@ -195,6 +195,15 @@ class TestRounds:
             assert not pretended.ended
         assert pretended.ended
 
+    def test_closing_the_engine_ends_a_run_that_was_left(self):
+        pretended = Pretended({})
+        engine = Engine(pretended)
+        running = engine.run(str.upper, ["a", "b"])  # kept, as a traceback keeps it
+        next(running)
+        engine.close()
+        assert pretended.ended
+        running.close()
+
 
 class TestExceptions:
     def test_one_that_can_travel_stays_what_it_is(self):
@@ -286,6 +295,13 @@ class TestProcesses:
         assert done_by(two_processes, engine_jobs.square, [1, 2, 3]) == {1: 1, 2: 4, 3: 9}
 
     @pytest.mark.slow
+    def test_leaving_with_a_run_that_is_not_done(self):
+        with open_engine("processes", workers=1) as engine:
+            running = engine.run(engine_jobs.waits, [0, 600])
+            assert next(running)[0] == 0
+        assert list(running) == []
+
+    @pytest.mark.slow
     def test_workers_are_spread_over_the_devices(self, monkeypatch):
         monkeypatch.setattr("kdcourse.bench.engines.local.visible_devices", lambda: ["4", "GPU-6"])
         with open_engine("processes", workers=3) as engine:
@@ -368,7 +384,7 @@ class TestDask:
     def test_a_running_cluster_by_its_address(self):
         distributed = pytest.importorskip("distributed")
         cluster = distributed.LocalCluster(
-            n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None
+            n_workers=1, threads_per_worker=1, processes=False, dashboard_address=":0"
         )
         with cluster:
             with open_engine("dask", address=cluster.scheduler_address) as engine:
@@ -383,14 +399,14 @@ class TestDask:
         devices = {one["process"]: one["device"] for one in found}
         assert sorted(devices.values()) == ["4", "GPU-6"]
 
-    def test_a_cluster_that_ends_is_told(self, monkeypatch):
+    def test_jobs_that_the_cluster_drops_are_told(self, two_dask_workers):
         distributed = pytest.importorskip("distributed")
-        with open_engine("dask", workers=1, processes=False) as engine:
-            running = engine.run(engine_jobs.waits, [0, 5, 5])
-            assert next(running)[0] == 0
-            distributed.get_client().cancel(list(distributed.get_client().futures))
-            with pytest.raises(EngineError, match="has dropped its jobs"):
-                list(running)
+        running = two_dask_workers.run(engine_jobs.waits, [1] * 6)
+        assert next(running)[0] == 1
+        client = distributed.default_client()
+        client.cancel([distributed.Future(key, client) for key in client.futures])
+        with pytest.raises(EngineError, match="has dropped its jobs"):
+            list(running)
 
 
 class TestSlurm:
@@ -442,6 +458,21 @@ class TestSlurm:
             assert done_by(engine, engine_jobs.train, range(2)) == trained_here(range(2))
             assert type(done_by(engine, engine_jobs.fails, ["value"])["value"]) is ValueError
         assert [path.name for path in tmp_path.iterdir()] == ["jobs"]
+
+    @pytest.mark.slow
+    @pytest.mark.skipif(ON_WINDOWS, reason="signals of POSIX")
+    @pytest.mark.parametrize(("minutes", "why"), [(60, "preempted"), (1, "out of time")])
+    def test_a_preempted_job_is_begun_again_and_one_out_of_time_is_not(self, tmp_path, on_path, minutes, why):
+        # submitit takes a signal in the last ten minutes of a job for the end of its time.
+        options = {"folder": tmp_path, "cluster": "local", "poll": 0.1, "timeout_min": minutes}
+        job = str(tmp_path / "begun")
+        with open_engine("slurm", **options) as engine:
+            outcome = done_by(engine, engine_jobs.signalled, [job])[job]
+        if why == "preempted":
+            assert outcome == "begun again"
+        else:
+            assert "timed-out" in str(outcome)
+            assert len(list(tmp_path.glob("*_submitted.pkl"))) == 1
 
 
 @pytest.mark.slow

@@ -49,7 +49,8 @@ LARGE = (
     "seg_kd_loss bayes_distilled_risk ntk compression_loss frechet_distance attention_score_loss "
     "hidden_state_loss quantize_uniform local_structure_loss expected_boxes "
     "pairwise_similarity smoothed_relu view_margins self_distilled_predictions degrees_of_freedom "
-    "crossover_size total_variation distillation_bound relu_ntk kernel_flow linear_student"
+    "crossover_size total_variation distillation_bound relu_ntk kernel_flow linear_student "
+    "paired_interval holm_adjust choose_setting mean_ranks"
 )
 
 

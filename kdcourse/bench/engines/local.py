@@ -8,7 +8,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 from kdcourse.bench.engines.work import (
     Engine,
@@ -40,7 +40,8 @@ def serial(*, workers: int | None = None, address: None = None, threads: int = 1
                         os.environ[name] = before[1][name]
             yield job, _Known(outcome)
 
-    yield Engine(finished, workers=1)
+    with closing(Engine(finished, workers=1)) as engine:
+        yield engine
 
 
 @contextmanager
@@ -54,7 +55,8 @@ def processes(*, workers: int | None = None, address: None = None, threads: int 
     """
     pools = _Pools(local_workers(workers, devices := visible_devices()), threads, devices)
     try:
-        yield Engine(pools.finished, lost=pools.broken, workers=pools.number)
+        with closing(Engine(pools.finished, lost=pools.broken, workers=pools.number)) as engine:
+            yield engine
     finally:
         pools.close()
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 
 import dask as dask_package
 from distributed import Client, KilledWorker, LocalCluster, WorkerPlugin, as_completed
@@ -31,23 +31,23 @@ def dask(
 ) -> Iterator[Engine]:
     """The Dask cluster at `address`, or one of `workers` processes of this machine.
 
-    Dask tries a job whose worker is lost again by itself, as the scheduler's setting
-    ``distributed.scheduler.allowed-failures`` says. Together with the culprit it may give up jobs that only
-    waited at the same worker; so what it gave up is handed to it once more, one job at a time.
+    A running cluster tries a job whose worker is lost again by itself, as often as its setting
+    ``distributed.scheduler.allowed-failures`` says (3 where nobody changed it). Together with the culprit it
+    may give up jobs that only waited at the same worker; so what it gave up is handed to it once more, one
+    job at a time. On this machine's own cluster a job is begun three times in all, as on other engines.
     """
     with ExitStack() as stack:
         if address is None:
             devices = visible_devices()
             workers = local_workers(workers, devices)
-            # With the last time, alone, a job is begun as often as with the other engines. (A running cluster
-            # has its own setting, which is 3 where nobody changed it.)
-            with dask_package.config.set({"distributed.scheduler.allowed-failures": TRIES - 2}):
+            rounds = TRIES
+            with dask_package.config.set({"distributed.scheduler.allowed-failures": 0}):
                 cluster = stack.enter_context(_local_cluster(workers, threads, options))
             client = stack.enter_context(Client(cluster))
             if devices:
                 client.register_plugin(_OneDevice(devices))
         else:
-            client = stack.enter_context(Client(address, **options))
+            client, rounds = stack.enter_context(Client(address, **options)), 2
 
         def finished(function: Callable, jobs: list):
             # pure=False: two equal jobs are two jobs.
@@ -63,12 +63,13 @@ def dask(
             finally:
                 client.cancel(list(running))
 
-        yield Engine(finished, lost=KilledWorker, rounds=2, alone=True, workers=workers)
+        engine = Engine(finished, lost=KilledWorker, rounds=rounds, alone=True, workers=workers)
+        yield stack.enter_context(closing(engine))
 
 
 def _local_cluster(workers: int, threads: int, options: dict) -> LocalCluster:
     options = {
-        "dashboard_address": None,  # a fixed port would be in the way of a second run
+        "dashboard_address": ":0",  # any free port: a second run may be at work
         "silence_logs": logging.CRITICAL,
         "env": environment(threads),
     } | options

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 import ray as ray_package
 
@@ -43,6 +43,8 @@ def ray(
 
     try:
         # One round: Ray has tried again by itself.
-        yield Engine(finished, lost=ray_package.exceptions.RayError, rounds=1, workers=workers)
+        lost = ray_package.exceptions.RayError
+        with closing(Engine(finished, lost=lost, rounds=1, workers=workers)) as engine:
+            yield engine
     finally:
         ray_package.shutdown()

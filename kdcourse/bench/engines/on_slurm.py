@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import submitit
@@ -54,22 +54,22 @@ def slurm(
     except NameError as error:  # submitit's for an option that is not there
         raise ValueError(str(error)) from error
 
-    running: dict[submitit.Job, object] = {}
-
     def finished(function: Callable, jobs: list):
         for first in range(0, len(jobs), at_once):
             part = jobs[first : first + at_once]
             try:
                 with executor.batch():
-                    array = [executor.submit(attempt, function, job, threads) for job in part]
+                    # submitit leaves a job that SLURM preempts, and queues it again, by SystemExit.
+                    array = [executor.submit(attempt, function, job, threads, Exception) for job in part]
             except (errors.FailedSubmissionError, errors.FailedJobError) as error:
                 raise EngineError(f"SLURM did not take the jobs. sbatch says: {error}") from error
-            running.update(zip(array, part, strict=True))
-            for done in submitit.helpers.as_completed(array, poll_frequency=poll):
-                yield running.pop(done), done
+            running = dict(zip(array, part, strict=True))
+            try:
+                for done in submitit.helpers.as_completed(array, poll_frequency=poll):
+                    yield running.pop(done), done
+            finally:
+                for unfinished in running:
+                    unfinished.cancel()
 
-    try:
-        yield Engine(finished, lost=errors.UncompletedJobError, workers=workers)
-    finally:
-        for unfinished in running:
-            unfinished.cancel()
+    with closing(Engine(finished, lost=errors.UncompletedJobError, workers=workers)) as engine:
+        yield engine

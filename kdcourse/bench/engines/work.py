@@ -47,6 +47,7 @@ class Engine:
     ):
         self._finished, self._lost, self.workers = finished, lost, workers
         self._rounds, self._alone = rounds, alone
+        self._open: Generator | None = None
 
     def run(self, function: Callable, jobs: Iterable) -> Iterator[tuple[object, object]]:
         """Yield (job, function(job)) for every job as they finish, in any order.
@@ -72,9 +73,15 @@ class Engine:
                 return
             parts = [[job] for job in again] if self._alone else [again]
 
+    def close(self) -> None:
+        """End what still runs, while the cluster is there: a `run` that was left early may still be open."""
+        if self._open is not None:
+            self._open.close()
+
     def _outcomes(self, function: Callable, jobs: list) -> Iterator[tuple[object, object, bool]]:
         """(job, result or exception, whether the worker was lost) of each job."""
         with closing(self._finished(function, jobs)) as finished:
+            self._open = finished
             for job, future in finished:
                 try:
                     result, error = future.result()
@@ -86,7 +93,12 @@ class Engine:
                     yield job, (result if error is None else error), False
 
 
-def attempt(function: Callable, job, threads: int) -> tuple[object, Exception | None]:
+def attempt(
+    function: Callable,
+    job,
+    threads: int,
+    caught: type[BaseException] | tuple[type[BaseException], ...] = (Exception, SystemExit),
+) -> tuple[object, Exception | None]:
     """(function(job), None) or (None, what it raised). Runs in the worker.
 
     Exceptions are caught here, so that whatever an engine itself raises tells of the engine.
@@ -94,7 +106,7 @@ def attempt(function: Callable, job, threads: int) -> tuple[object, Exception | 
     try:
         settle(threads)
         return function(job), None
-    except (Exception, SystemExit) as error:
+    except caught as error:
         return None, portable(error)
 
 

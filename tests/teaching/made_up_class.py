@@ -1,4 +1,4 @@
-"""Thirty submissions to one exercise, made by code, with the points that each deserves."""
+"""A class of submissions to one exercise, made by code, with the points that each deserves."""
 
 import copy
 import random
@@ -33,11 +33,15 @@ class Submission:
     by_hand: dict[str, float] = field(default_factory=dict)
 
 
-def make(solved: NotebookNode, released: NotebookNode, answers: Path, size: int = 30) -> list[Submission]:
-    """Everything right first, nothing answered second; the others draw each answer and a habit."""
+def make(solved: NotebookNode, released: NotebookNode, answers: Path) -> list[Submission]:
+    """Everything right first, nothing answered second.
+
+    Of the others one has each habit, and answers every second task rightly: so the habit neither costs nor
+    brings points. What is handed in for the other tasks takes turns.
+    """
     draw = random.Random(7)
     given = {path.stem: read_answers(path) for path in answers.glob("*.py")}
-    kinds = ["solved", "untouched", "deleted", "doubled", *(["drawn"] * (size - 4))]
+    kinds = ["solved", "untouched", "deleted", "doubled", *(["mixed"] * len(HABITS))]
     return [
         _submission(f"learner{i:02d}", kind, solved, released, given, draw, i) for i, kind in enumerate(kinds)
     ]
@@ -53,8 +57,9 @@ def _submission(
     for cell in book.cells:
         role, grade_id = notebooks.role(cell), notebooks.grade_id(cell)
         if role == "solution":
-            sort = {"untouched": "none", "drawn": draw.choice(["right", "right", "wrong", "trivial", "none"])}
-            sort = sort.get(kind, "solved")
+            rightly = (number + len(right)) % 2 == 0
+            sort = "right" if rightly else ["wrong", "trivial", "none"][number % 3]
+            sort = {"untouched": "none", "mixed": sort}.get(kind, "solved")
             choices = [a for a in given.get(grade_id, []) if a.kind == sort]
             if sort == "solved" or (sort == "right" and not choices):
                 cell.source = originals[cell.id].source
@@ -71,7 +76,7 @@ def _submission(
         book.cells.remove(next(cell for cell in book.cells if notebooks.role(cell) == "check"))
     if kind == "doubled":  # a learner's own copy of the check, without nbgrader's mark
         book.cells.append(v4.new_code_cell("print('a copy')"))
-    if kind == "drawn":
+    if kind == "mixed":
         habit = list(HABITS)[number % len(HABITS)]
         if HABITS[habit]:
             book.cells.insert(1 + number % 3, v4.new_code_cell(HABITS[habit]))
