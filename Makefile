@@ -17,7 +17,7 @@ CELL_TIMEOUT := 600
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help lab install test test-quick test-notebooks lint exercises notebooks times api mutation mutation-graders slides benchmark constraints clean distclean
+.PHONY: help lab install test test-quick test-notebooks lint exercises notebooks times api mutation mutation-graders slides site benchmark constraints clean distclean
 
 help: ## list the commands
 	@echo "Usage: make COMMAND [PYTHON=python3.11]"
@@ -104,6 +104,9 @@ mutation-graders: $(STAMP) ## mutation testing of the graders; TASKS="ntk at_los
 
 slides: $(STAMP) ## make the instructor's pack in teaching/: it contains solutions
 	@$(PY) -m kdcourse.cli slides
+
+site: $(STAMP) ## make the site of the course in build/site; SOLUTIONS=1: with solutions, beside it
+	@$(PY) -m kdcourse.cli site $(if $(SOLUTIONS),--with-solutions)
 
 # Wants the machine to itself: about 6 minutes, one thread.
 benchmark: $(STAMP) ## time the losses against other libraries and rewrite benchmarks/losses.md

@@ -20,6 +20,7 @@ AUTHORING = {
     "api": ("kdcourse.authoring.api", "main", "write the pages of docs/api from the docstrings"),
     "lint": ("kdcourse.authoring.lint", "main", "check headers, tasks, alt text, quiet outputs"),
     "times": ("kdcourse.authoring.run", "main_times", "compare measured minutes with those in the headers"),
+    "site": ("kdcourse.authoring.site", "main", "make the site of lectures, exercises and library"),
     "slides": (
         "kdcourse.teaching.material.pack",
         "main",

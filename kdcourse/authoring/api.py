@@ -177,8 +177,9 @@ def _paragraphs(text: str) -> list[str]:
 
 def _text(words: str) -> str:
     """One paragraph on one line, with nothing that Markdown would take for HTML."""
-    parts = re.split(r"(``.+?``|`.+?`)", " ".join(words.split()))
-    return "".join(part if part.startswith("`") else part.replace("<", "&lt;") for part in parts)
+    words = re.sub(r":math:`(.+?)`", r"$\1$", " ".join(words.split()))
+    parts = re.split(r"(``.+?``|`.+?`|\$.+?\$)", words)
+    return "".join(part if part[:1] in ("`", "$") else part.replace("<", "&lt;") for part in parts)
 
 
 def _roman(formula: str) -> str:

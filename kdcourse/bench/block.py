@@ -8,10 +8,14 @@ from pathlib import Path
 import torch
 
 from kdcourse.bench.cells import TEACHER, Block, Record, code_fingerprint
+from kdcourse.bench.cifar10_room import run_cifar10_block
+from kdcourse.bench.cifar10_worlds import CIFAR10_WORLDS
 from kdcourse.bench.methods import METHODS
 from kdcourse.bench.room import Room
 from kdcourse.bench.worlds import WORLDS
 from kdcourse.models import count_parameters
+
+WORLDS.update(CIFAR10_WORLDS)
 
 
 def run_block(block: Block, folder: str | Path) -> list[Record]:
@@ -23,6 +27,8 @@ def run_block(block: Block, folder: str | Path) -> list[Record]:
     Raises:
         ValueError: a world, student, method or setting that is not there.
     """
+    if block.world in CIFAR10_WORLDS:
+        return run_cifar10_block(block, folder)
     room = open_room(block, Path(folder))
     if block.student == TEACHER:
         nets, parameters = room.teacher(), count_parameters(room.make_teacher())

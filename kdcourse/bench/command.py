@@ -22,6 +22,9 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="kdcourse bench", description="All methods, one table.")
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
     commands.add_parser("list", help="the presets, and the methods with their settings")
+    commands.add_parser(
+        "train", help="one training on CIFAR-10, on one device or, under torchrun, many", add_help=False
+    )
     helps = {
         "run": "compute what is missing; stop it with Ctrl-C and start it again at any time",
         "status": "how far a run is, also while it runs in another terminal",
@@ -59,6 +62,11 @@ def parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Carry out one command line and return its exit status."""
+    argv = sys.argv[1:] if argv is None else list(argv)
+    if argv[:1] == ["train"]:
+        from kdcourse.bench.cifar10 import main as train
+
+        return train(argv[1:])
     arguments = parser().parse_args(argv)
     if arguments.command == "list":
         print(listing())

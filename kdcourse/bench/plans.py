@@ -139,6 +139,8 @@ def pending(plan: Plan, records: Mapping[str, Record]) -> list[Block]:
     missing = []
     for block in plan.blocks(records):
         seeds = [cell.seed for cell in block.cells if cell.key not in records]
-        if seeds:
+        if seeds and WORLDS[block.world].side_by_side:
             missing.append(block.only(seeds))
+        else:
+            missing += [block.only([seed]) for seed in seeds]
     return missing

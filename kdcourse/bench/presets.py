@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from kdcourse.bench.methods import METHODS
 from kdcourse.bench.plans import Plan, Row
@@ -49,7 +50,21 @@ def _lecture() -> Plan:
     return Plan("lecture", "Six methods, digits, the MLP", {"digits": ("mlp",)}, rows)
 
 
-PRESETS: dict[str, Callable[[], Plan]] = {"survey": _survey, "lecture": _lecture, "all": _all}
+def _cifar10(name: str) -> Plan:
+    # Imported here: `python -m kdcourse.bench.cifar10` is a program, which this module must not import first.
+    from kdcourse.bench.cifar10 import slide_plan
+    from kdcourse.bench.cifar10_worlds import FAST, USUAL
+
+    return slide_plan(FAST if name.endswith(FAST.name) else USUAL)
+
+
+PRESETS: dict[str, Callable[[], Plan]] = {
+    "survey": _survey,
+    "lecture": _lecture,
+    "all": _all,
+    "cifar10": partial(_cifar10, "cifar10"),
+    "cifar10-fast": partial(_cifar10, "cifar10-fast"),
+}
 
 
 def preset(name: str) -> Plan:

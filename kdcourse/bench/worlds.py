@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 
 from torch import nn
@@ -57,6 +57,7 @@ class World:
     """Data, teacher and students, with the budget that all methods share.
 
     draw: seeds -> `Data`. make_teacher: builds a teacher.
+    side_by_side: whether the nets of several seeds are trained at once, in a `SeedStack`.
     steps, batch_size: of every student. rates: the learning rates of the search. teacher_steps: of the
     teacher.
     """
@@ -71,7 +72,8 @@ class World:
     batch_size: int = 64
     rates: tuple[float, ...] = (1e-2, 3e-2)
     teacher_rate: float = 5e-3
-    classes: int = field(default=10)
+    classes: int = 10
+    side_by_side: bool = True
 
 
 def before_and_after(net: StagedNet) -> StagedNet:

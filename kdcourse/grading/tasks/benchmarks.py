@@ -3,7 +3,7 @@
 S. Holm (1979); J. Demšar (2006).
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -12,6 +12,7 @@ from torch import Tensor
 
 from kdcourse.grading.formulas.benchmarks import holm, mean_ranks, paired
 from kdcourse.grading.formulas.responses import normal
+from kdcourse.grading.formulas.trials import worlds
 from kdcourse.grading.function_task import Case, FunctionTask, Pair, Run
 from kdcourse.grading.mistakes.choosing import CHOICES, NO_RETURN, READS_TEST, best
 from kdcourse.grading.mistakes.comparisons import holm_mistakes, paired_mistakes, rank_mistakes
@@ -258,68 +259,6 @@ def rank_shapes(args: tuple) -> dict[tuple, str]:
 # --- choose_setting ---
 
 
-class Trial(dict):
-    """A setting's scores, by split; it knows whether those of the test were looked at."""
-
-    def __init__(self, *args):
-        super().__init__(*args)
-        self.read = False
-
-    def __getitem__(self, split):
-        self.read |= split == "test"
-        return super().__getitem__(split)
-
-    def get(self, split, default=None):
-        self.read |= split == "test"
-        return super().get(split, default)
-
-    def pop(self, split, *default):
-        self.read |= split == "test"
-        return super().pop(split, *default)
-
-    def items(self):
-        self.read = True
-        return super().items()
-
-    def values(self):
-        self.read = True
-        return super().values()
-
-
-def trials_of(*rows: tuple[object, list[float], list[float]]) -> dict:
-    return {name: Trial({"validation": list(v), "test": list(t)}) for name, v, t in rows}
-
-
-def random_trials(seed: int, names: list, seeds: int = 4) -> dict:
-    scores = (80 + 5 * normal(2000 + seed, len(names), 2, seeds)).tolist()
-    return trials_of(*((name, v, t) for name, (v, t) in zip(names, scores, strict=True)))
-
-
-def worlds() -> Iterator[tuple[str, dict]]:
-    """Trials to choose from, each with a law as in `Case`; ordinary ones come first and serve diagnosis."""
-    for seed in range(12):
-        names = ["T = 4", "T = 1", "T = 20", "T = 10", "T = 2"][: 3 + seed % 3]
-        yield "", random_trials(seed, names, 3 + seed % 2)
-    settings = [(("alpha", a), ("temperature", t)) for a in (0.9, 0.5) for t in (4.0, 1.0)]
-    yield "With settings that are tuples", random_trials(40, settings)
-    yield "With settings that are numbers", random_trials(41, [0.1, 10.0, 1.0])
-    yield "With the setting None among them", random_trials(42, [1.0, None, 0.0])
-    yield "With a single setting", random_trials(43, ["only"])
-    yield "With a single seed", random_trials(44, ["a", "c", "b"], 1)
-    unequal = trials_of(("x", [80.0, 82.0], [70.0, 71.0]), ("y", [79.0, 78.0, 80.0], [90.0] * 3),
-                        ("z", [90.0, 60.0, 60.0, 70.0], [91.0] * 4))  # fmt: skip
-    yield "With settings that ran on other numbers of seeds", unequal
-    equal = trials_of(("b", [80.0, 84.0], [70.0, 70.0]), ("a", [84.0, 80.0], [95.0, 95.0]),
-                      ("d", [82.0, 82.0], [80.0, 80.0]), ("c", [81.0, 83.0], [60.0, 60.0]),
-                      ("e", [70.0, 72.0], [99.0, 99.0]))  # fmt: skip
-    yield "With equal means, where the first one wins", equal
-    below = trials_of(("fast", [-0.4, -0.6], [-0.1, -0.2]), ("slow", [-0.3, -0.2], [-0.9, -0.8]))
-    yield "With scores below 0, such as minus a loss", below
-    yield "With scores of 0", trials_of(("p", [0.0, 0.0], [1.0, 1.0]), ("q", [0.0, 0.0], [2.0, 2.0]))
-    no_test = {"u": Trial({"validation": [71.0, 73.0]}), "v": Trial({"validation": [72.0, 75.0]})}
-    yield "Where the test has not been run yet", no_test
-
-
 def examine_choice(answer: object) -> list[str]:
     function = prepare(answer, ("trials",))
     known, peeked, count = list(CHOICES), False, 0
@@ -384,8 +323,8 @@ def _same(one: object, other: object) -> bool:
 
 NAN = "It is not finite: `nan` comes from 0/0, and from the standard deviation of a single number."
 EQUAL = (
-    "Of equal p-values the first gets the largest multiplier, and the running maximum lifts the others to it; "
-    "each goes back to a place of its own."
+    "Of equal p-values the first gets the largest multiplier, and the running maximum lifts the others to "
+    "it; each goes back to a place of its own."
 )
 
 TASKS = {

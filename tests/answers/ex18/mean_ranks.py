@@ -239,7 +239,7 @@ def mean_ranks(scores):
     return averaged(scores.round()).mean(1)
 
 
-# %% wrong: 1 is the worst, ties by order -> 1 is the worst here, and ties are broken by the order
+# %% wrong: 1 is the worst, ties by order -> 1 is the worst here
 def mean_ranks(scores):
     return ordinal(-scores).double().mean(1)
 
@@ -249,7 +249,7 @@ def mean_ranks(scores):
     return averaged(scores).mean(1) / len(scores)
 
 
-# %% wrong: dense and summed -> Two things
+# %% wrong: dense and summed -> The ranks are summed
 def mean_ranks(scores):
     return stats.rankdata(-np.asarray(scores), axis=0, method="dense").sum(axis=1) * 1.0
 
