@@ -224,3 +224,22 @@ def test_perfect_and_worst_calibration():
     assert expected_calibration_error(logits_of(*[0.7] * 10), seven_of_ten).item() == pytest.approx(
         0, abs=1e-4
     )
+
+
+@pytest.mark.parametrize("seeds, largest", [(None, 2048), (1, 1280), (5, 256), (100, 32)])
+def test_a_stack_looks_at_fewer_samples_at_once(seeds, largest):
+    """By default; large batches of many nets are slow where memory is fetched anew for each."""
+    seen = []
+
+    class Net(nn.Module):
+        def forward(self, x):
+            seen.append(x.shape[-2])
+            return x
+
+    net = Net()
+    images = torch.zeros(3000, 2)
+    if seeds is not None:
+        net.seeds = range(seeds)
+        images = images.expand(seeds, 3000, 2)
+    assert predict(net, images).shape == images.shape
+    assert max(seen) == largest and sum(seen) == 3000

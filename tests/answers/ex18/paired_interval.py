@@ -113,7 +113,7 @@ def paired_interval(method, baseline, confidence=0.95):
 
 # %% right: scipy's paired test knows the interval
 def paired_interval(method, baseline, confidence=0.95):
-    m, b = np.array(method, dtype=float), np.array(baseline, dtype=float)
+    m, b = np.asarray(method, dtype=float), np.asarray(baseline, dtype=float)
     if np.ptp(m - b) == 0:
         return (m - b)[0], (m - b)[0], (m - b)[0]
     ci = stats.ttest_rel(m, b).confidence_interval(confidence)
@@ -195,7 +195,7 @@ def paired_interval(method, baseline, confidence=0.95):
 
 # %% wrong: Welch -> The pairing is lost
 def paired_interval(method, baseline, confidence=0.95):
-    m, b = np.array(method, dtype=float), np.array(baseline, dtype=float)
+    m, b = np.asarray(method, dtype=float), np.asarray(baseline, dtype=float)
     ci = stats.ttest_ind(m, b, equal_var=False).confidence_interval(confidence)
     return m.mean() - b.mean(), ci.low, ci.high
 
