@@ -51,6 +51,13 @@ class TestDask:
         assert outcomes == {job: Path(job).name for job in jobs[1:]}
         assert len(Path(jobs[0]).read_text()) == 3
 
+    def test_who_waits_at_a_killed_worker_is_not_lost_with_it(self, tmp_path):
+        jobs = [str(tmp_path / name) for name in ("9.a", "0.a")]
+        with open_engine("dask", workers=1) as engine:
+            outcomes = done_by(engine, engine_jobs.killed, jobs)
+        assert type(outcomes[jobs[0]]) is WorkerLostError
+        assert outcomes[jobs[1]] == "0.a"
+
     def test_a_running_cluster_by_its_address(self):
         distributed = pytest.importorskip("distributed")
         cluster = distributed.LocalCluster(
