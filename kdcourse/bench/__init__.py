@@ -5,18 +5,7 @@ From the command line: ``kdcourse bench run survey``, then ``status`` and ``repo
 one `Method` in `METHODS`.
 """
 
-from kdcourse.bench.cells import Block, Cell, Record, as_setting
-from kdcourse.bench.engines import open_engine
-from kdcourse.bench.method import Method, on_top_of_kd, per_net
-from kdcourse.bench.methods import METHODS
-from kdcourse.bench.plans import Plan, Row
-from kdcourse.bench.presets import PRESETS, preset
-from kdcourse.bench.report import compare, overall
-from kdcourse.bench.report_text import to_csv, to_html, to_markdown
-from kdcourse.bench.results import ResultsError, ResultsFile
-from kdcourse.bench.room import Room
-from kdcourse.bench.runner import Outcome, run
-from kdcourse.bench.worlds import WORLDS, Data, Student, World
+from importlib import import_module
 
 __all__ = [
     # what is compared
@@ -53,3 +42,31 @@ __all__ = [
     "Record",
     "as_setting",
 ]
+
+# Where each name lives. It is imported when it is asked for: a worker of an engine needs neither reports nor
+# engines, and starts in a fraction of the time.
+_HOMES = {
+    "cells": ("Block", "Cell", "Record", "as_setting"),
+    "engines": ("open_engine",),
+    "method": ("Method", "on_top_of_kd", "per_net"),
+    "methods": ("METHODS",),
+    "plans": ("Plan", "Row"),
+    "presets": ("PRESETS", "preset"),
+    "report": ("compare", "overall"),
+    "report_text": ("to_csv", "to_html", "to_markdown"),
+    "results": ("ResultsError", "ResultsFile"),
+    "room": ("Room",),
+    "runner": ("Outcome", "run"),
+    "worlds": ("WORLDS", "Data", "Student", "World"),
+}
+
+
+def __getattr__(name: str):
+    for module, names in _HOMES.items():
+        if name in names:
+            return getattr(import_module(f"kdcourse.bench.{module}"), name)
+    raise AttributeError(f"module 'kdcourse.bench' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

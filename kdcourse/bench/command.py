@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from kdcourse.bench.engines import EngineError, open_engine
 from kdcourse.bench.methods import METHODS
 from kdcourse.bench.plans import Plan, by_key
 from kdcourse.bench.presets import PRESETS, preset
@@ -77,7 +78,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return {"run": _run, "status": _status, "report": _report}[arguments.command](
             plan, results, arguments
         )
-    except (ValueError, ResultsError, ImportError) as error:
+    except (ValueError, ResultsError, EngineError) as error:
         print(f"kdcourse bench: {error}", file=sys.stderr)
         return 1
 
@@ -133,8 +134,6 @@ def listing() -> str:
 
 
 def _run(plan: Plan, results: ResultsFile, arguments: argparse.Namespace) -> int:
-    from kdcourse.bench.engines import open_engine
-
     records = results.read()
     if stale := other_code(records):
         print(
@@ -143,6 +142,8 @@ def _run(plan: Plan, results: ResultsFile, arguments: argparse.Namespace) -> int
             file=sys.stderr,
         )
     options = dict(_option(text) for text in arguments.option)
+    if arguments.engine == "slurm":
+        options = {"folder": str(results.path.parent / "slurm"), **options}
     engine = {"workers": arguments.workers, "address": arguments.address, **options}
     try:
         with (
@@ -209,4 +210,9 @@ def _option(text: str) -> tuple[str, object]:
     name, sign, value = text.partition("=")
     if not sign or not name:
         raise ValueError(f"option: expected NAME=VALUE, got {text!r}")
-    return name, int(value) if value.lstrip("-").isdigit() else value
+    for number in (int, float):
+        try:
+            return name, number(value)
+        except ValueError:
+            continue
+    return name, value

@@ -7,6 +7,7 @@ from run_tiny import PLAN
 from tiny import NAME, tiny_world
 
 from kdcourse.bench import command, presets
+from kdcourse.bench.engines import EngineError
 from kdcourse.bench.methods import METHODS
 from kdcourse.bench.results import ResultsFile
 from kdcourse.bench.worlds import WORLDS
@@ -93,6 +94,30 @@ def test_what_cannot_be_run_is_said(here, capsys, arguments, message):
     assert not (here / "results" / "tiny.jsonl").exists()
 
 
+@pytest.mark.parametrize(
+    "text, option",
+    [
+        ("a=3", ("a", 3)),
+        ("a=0.5", ("a", 0.5)),
+        ("a=gpu", ("a", "gpu")),
+        ("a=b=1", ("a", "b=1")),
+        ("a=", ("a", "")),
+    ],
+)
+def test_options_of_an_engine_are_numbers_where_they_can_be(text, option):
+    found = command._option(text)
+    assert found == option and type(found[1]) is type(option[1])
+
+
+def test_an_engine_that_cannot_be_opened_is_said(here, capsys, monkeypatch):
+    def gone(*arguments, **options):
+        raise EngineError("the scheduler is gone")
+
+    monkeypatch.setattr(command, "open_engine", gone)
+    assert run() == 1
+    assert capsys.readouterr().err == "kdcourse bench: the scheduler is gone\n"
+
+
 def test_a_report_of_nothing(here, capsys):
     assert bench("report", "tiny") == 1
     assert "holds no results of the preset tiny. Run it first." in capsys.readouterr().err
@@ -154,3 +179,12 @@ def test_the_survey_holds_the_slides_rows():
 
 def test_every_method_of_the_registry_is_in_all():
     assert [row.method for row in presets.preset("all").rows] == list(METHODS)
+
+
+def test_the_package_gives_all_its_names_and_imports_little():
+    import kdcourse.bench
+
+    assert {name: getattr(kdcourse.bench, name) for name in kdcourse.bench.__all__}
+    assert set(kdcourse.bench.__all__) <= set(dir(kdcourse.bench))
+    with pytest.raises(AttributeError, match="no attribute 'magic'"):
+        _ = kdcourse.bench.magic
