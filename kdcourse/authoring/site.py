@@ -31,6 +31,7 @@ PAGES = (
     "benchmarks/**/*.png",
     "tests/losses/MUTATION.md",
     "*.md",
+    "CITATION.cff",
 )
 SOLUTIONS = ("solutions/*/*.ipynb",)
 OUT = ("docs/site", "kdcourse/grading", "kdcourse/teaching")
