@@ -65,6 +65,23 @@ def load_checkpoint(path: str | Path) -> dict:
         ) from error
 
 
+def restore_parts(path: str | Path, parts: dict, state: dict) -> None:
+    """Load what `load_checkpoint` read into the parts of a run, by their names; "model" is one of them.
+
+    Raises:
+        CheckpointError: a part does not fit; the model is then as it was.
+    """
+    before = {name: value.clone() for name, value in parts["model"].state_dict().items()}
+    try:
+        for name, part in parts.items():
+            part.load_state_dict(state[name])
+    except (RuntimeError, ValueError, KeyError) as error:
+        parts["model"].load_state_dict(before)  # what fitted has been copied already
+        raise CheckpointError(
+            f"{path} does not fit this {name}: {error}. Give another file name, or delete it to start anew."
+        ) from error
+
+
 def generator_states() -> dict:
     """The states of the global random generators of torch (CPU and GPUs), NumPy and Python."""
     kind, keys, position, has_gauss, gauss = np.random.get_state(legacy=True)

@@ -42,6 +42,7 @@ from kdcourse.training.checkpoint import (
     generator_states,
     load_checkpoint,
     restore_generators,
+    restore_parts,
     save_checkpoint,
 )
 from kdcourse.training.loop import _describe, require_finite
@@ -268,16 +269,7 @@ def _resume(checkpoint: str | Path | None, parts: dict, run: str, fabric: Fabric
         raise found
     if found is None:
         return None
-    before = {name: value.clone() for name, value in parts["model"].state_dict().items()}
-    try:
-        for name, part in parts.items():
-            part.load_state_dict(found[name])
-    except (RuntimeError, ValueError, KeyError) as error:
-        parts["model"].load_state_dict(before)  # what fitted has been copied already
-        raise CheckpointError(
-            f"{checkpoint} does not fit this {name}: {error}. "
-            "Give another file name, or delete it to start anew."
-        ) from error
+    restore_parts(checkpoint, parts, found)
     restore_generators(found["generators"][fabric.global_rank % len(found["generators"])])
     return found["losses"].to(fabric.device)
 

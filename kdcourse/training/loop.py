@@ -20,6 +20,7 @@ from kdcourse.training.checkpoint import (
     generator_states,
     load_checkpoint,
     restore_generators,
+    restore_parts,
     save_checkpoint,
 )
 from kdcourse.training.progress import progress_bar
@@ -127,16 +128,7 @@ def _resume(checkpoint: str | Path, parts: dict, run: str) -> list[Tensor]:
             f"{checkpoint} belongs to another run ({state.get('run')}; this one is {run}). "
             "Give another file name, or delete it to start anew."
         )
-    before = {name: value.clone() for name, value in parts["model"].state_dict().items()}
-    try:
-        for name, part in parts.items():
-            part.load_state_dict(state[name])
-    except (RuntimeError, ValueError, KeyError) as error:
-        parts["model"].load_state_dict(before)  # what fitted has been copied already
-        raise CheckpointError(
-            f"{checkpoint} does not fit this {name}: {error}. "
-            "Give another file name, or delete it to start anew."
-        ) from error
+    restore_parts(checkpoint, parts, state)
     restore_generators(state["generators"])
     device = next(parts["model"].parameters()).device
     return list(state["losses"].to(device))
