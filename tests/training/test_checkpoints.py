@@ -198,3 +198,28 @@ def test_what_can_be_stored(tmp_path):
     }
     save_checkpoint(tmp_path / "run.ckpt", state)
     assert_same_bits(load_checkpoint(tmp_path / "run.ckpt"), state)
+
+
+@pytest.mark.parametrize("spoilt", ["model", "optimizer"])
+def test_a_part_that_does_not_fit_leaves_the_model_as_it_was(tmp_path, spoilt):
+    from torch import nn
+
+    from kdcourse.training.checkpoint import restore_parts
+
+    model, other = (
+        nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 2)),
+        nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 2)),
+    )
+    parts = {"model": model, "optimizer": torch.optim.SGD(model.parameters(), lr=0.1)}
+    state = {
+        "model": other.state_dict(),
+        "optimizer": torch.optim.SGD(other.parameters(), lr=0.1).state_dict(),
+    }
+    if spoilt == "model":  # the first layer fits, and is copied before the second is looked at
+        state["model"] = state["model"] | {"1.weight": torch.zeros(5, 5)}
+    else:
+        state["optimizer"] = torch.optim.SGD(nn.Linear(1, 1).parameters(), lr=0.1).state_dict()
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    with pytest.raises(CheckpointError, match=f"does not fit this {spoilt}"):
+        restore_parts(tmp_path / "run.ckpt", parts, state)
+    assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
