@@ -8,7 +8,7 @@ import runs
 import torch
 from runs import STEPS, Stopped, assert_same_bits, build, end_state, noisy_objective, seed_everything, stop_at
 
-from kdcourse.training import fit, load_checkpoint, save_checkpoint
+from kdcourse.training import CheckpointError, fit, load_checkpoint, save_checkpoint
 
 
 def finish(kind, path=None, every=3):
