@@ -17,7 +17,7 @@ CELL_TIMEOUT := 600
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help lab install test test-quick test-notebooks lint exercises notebooks times api mutation mutation-graders slides site benchmark constraints clean distclean
+.PHONY: help lab install test test-quick test-notebooks lint exercises notebooks times diffs api mutation mutation-graders slides site benchmark constraints clean distclean
 
 help: ## list the commands
 	@echo "Usage: make COMMAND [PYTHON=python3.11]"
@@ -90,6 +90,12 @@ notebooks: $(STAMP) ## execute lectures and solutions and rewrite their outputs
 
 times: $(STAMP) ## compare measured minutes with the minutes in the headers
 	@$(PY) -m kdcourse.cli times
+
+# Reading only; git takes notebooks in and out as they are. `git diff --no-textconv` shows the whole files.
+diffs: $(STAMP) ## let git show changes of notebooks as text, without outputs, in this clone
+	@git config diff.jupyternotebook.textconv "$(PY) -X utf8 -m kdcourse.authoring.text show"
+	@git config diff.jupyternotebook.cachetextconv true
+	@echo "==> git diff and git log -p now compare the cells' sources"
 
 api: $(STAMP) ## write the pages of docs/api from the docstrings
 	@$(PY) -m kdcourse.cli api

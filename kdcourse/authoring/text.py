@@ -5,6 +5,9 @@ The text holds everything but outputs: sources, tags, nbgrader metadata and the 
 
     kdcourse text export notebooks/01_soft_targets.ipynb lecture.py
     kdcourse text import lecture.py notebooks/01_soft_targets.ipynb
+    kdcourse text show notebooks/01_soft_targets.ipynb
+
+The last prints the text; `make diffs` lets git compare notebooks by it.
 """
 
 import argparse
@@ -78,21 +81,38 @@ def from_text(text: str) -> NotebookNode:
     return notebook
 
 
+def show(path: Path) -> str:
+    """The text of a notebook, or the file as it is if it is no notebook: git also asks for spoilt ones."""
+    try:
+        return to_text(notebooks.read(path))
+    except (ValueError, AttributeError):
+        return path.read_text(encoding="utf-8", errors="replace")
+
+
 def main(argv: list[str] | None = None) -> int:
-    """`export NOTEBOOK TEXT` or `import TEXT NOTEBOOK`."""
+    """`export NOTEBOOK TEXT`, `import TEXT NOTEBOOK` or `show NOTEBOOK`."""
     parser = argparse.ArgumentParser(prog="kdcourse text", description=__doc__.splitlines()[0])
-    parser.add_argument("direction", choices=["export", "import"])
-    parser.add_argument("source", type=Path)
-    parser.add_argument("target", type=Path)
+    directions = parser.add_subparsers(dest="direction", required=True, metavar="export|import|show")
+    for direction, names in {
+        "export": ("notebook", "text"),
+        "import": ("text", "notebook"),
+        "show": ("notebook",),
+    }.items():
+        command = directions.add_parser(direction)
+        for name in names:
+            command.add_argument(name, type=Path, metavar=name.upper())
     options = parser.parse_args(argv)
     try:
-        if options.direction == "export":
-            text = to_text(notebooks.read(options.source))
-            options.target.write_text(text, encoding="utf-8", newline="\n")
+        if options.direction == "show":
+            sys.stdout.write(show(options.notebook))
+        elif options.direction == "export":
+            text = to_text(notebooks.read(options.notebook))
+            options.text.write_text(text, encoding="utf-8", newline="\n")
         else:
-            notebooks.write(from_text(options.source.read_text(encoding="utf-8")), options.target)
+            notebooks.write(from_text(options.text.read_text(encoding="utf-8")), options.notebook)
     except (OSError, ValueError) as error:
-        print(f"kdcourse text: {options.source}: {error}", file=sys.stderr)
+        source = options.text if options.direction == "import" else options.notebook
+        print(f"kdcourse text: {source}: {error}", file=sys.stderr)
         return 1
     return 0
 

@@ -1,9 +1,18 @@
 """The text twin of a notebook: nothing but outputs may be lost on the way there and back."""
 
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
 import nbformat.v4 as v4
 import pytest
 
 from kdcourse.authoring import notebooks, text
+
+ROOT = Path(__file__).resolve().parents[2]
 
 SOURCES = {
     "title": (
@@ -106,3 +115,50 @@ def test_a_source_that_the_text_would_split_is_an_error():
     book = v4.new_notebook(cells=[v4.new_code_cell("x = 1\n# %% part two\ny = 2", id="two-parts")])
     with pytest.raises(ValueError, match="cell two-parts"):
         text.to_text(book)
+
+
+def test_what_is_no_notebook_is_shown_as_it_is(tmp_path, capsys):
+    spoilt = tmp_path / "merge.ipynb"
+    spoilt.write_text("<<<<<<< ours\n{}\n", encoding="utf-8")
+    assert text.main(["show", str(spoilt)]) == 0
+    assert capsys.readouterr().out == "<<<<<<< ours\n{}\n"
+    assert text.main(["show", str(tmp_path / "none.ipynb")]) == 1
+    assert "none.ipynb" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
+def test_git_compares_sources_and_not_outputs(tmp_path, notebook):
+    """The command that `make diffs` stores, in a repository with our .gitattributes."""
+    rule = next(line for line in (ROOT / "Makefile").read_text("utf-8").splitlines() if 'textconv "' in line)
+    command = shlex.split(rule.strip().removeprefix("@"))[-1].replace("$(PY)", sys.executable)
+
+    def git(*words):
+        own = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull, "PYTHONPATH": str(ROOT)}
+        done = subprocess.run(
+            ["git", *words],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+            env=os.environ | own,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    git("init", "--quiet")
+    git("config", "diff.jupyternotebook.textconv", command)
+    shutil.copy(ROOT / ".gitattributes", tmp_path)
+    notebook.cells[-1].outputs = [v4.new_output("stream", text="one\n")]
+    notebooks.write(notebook, tmp_path / "a.ipynb")
+    git("add", ".")
+    notebook.cells[-1].outputs = [v4.new_output("stream", text="two\n")]
+    notebooks.write(notebook, tmp_path / "a.ipynb")
+    assert "@@" not in git("diff")
+    assert '"two\\n"' in git("diff", "--no-textconv")
+    notebook.cells[-1].source = "if x:\n    z\n"
+    notebooks.write(notebook, tmp_path / "a.ipynb")
+    changes = [
+        line for line in git("diff").splitlines() if line[:1] in "+-" and line[:3] not in ("+++", "---")
+    ]
+    assert changes == ["-    y", "+    z"]
