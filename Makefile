@@ -15,9 +15,10 @@ NOTEBOOKS := $(sort $(wildcard notebooks/*.ipynb) $(wildcard solutions/*/*.ipynb
 CELL_TIMEOUT := 600
 # Processes that test side by side. Not one a core: in a container the machine's cores may not all be ours.
 WORKERS ?= 2
+LOWEST_TESTS := $(addprefix tests/,losses models data training evaluation theory bench test_cli.py test_doctor.py)
 
 .DEFAULT_GOAL := help
-.PHONY: help lab install test test-quick test-notebooks lint exercises notebooks times diffs api mutation mutation-graders slides site benchmark constraints clean distclean
+.PHONY: help lab install test test-quick test-notebooks test-lowest lint exercises notebooks times diffs api mutation mutation-graders slides site benchmark constraints clean distclean
 
 help: ## list the commands
 	@echo "Usage: make COMMAND [PYTHON=python3.11]"
@@ -55,7 +56,7 @@ else
 endif
 
 # Small nets gain little from a second thread, and lose much where other programs want the cores as well.
-test test-quick test-notebooks notebooks times mutation mutation-graders slides: export OMP_NUM_THREADS ?= 1
+test test-quick test-notebooks test-lowest notebooks times mutation mutation-graders slides: export OMP_NUM_THREADS ?= 1
 
 test: $(STAMP) ## everything: lint, all tests, all notebooks; WORKERS=8: in so many processes
 	@$(MAKE) --no-print-directory lint
@@ -76,6 +77,17 @@ else
 	@echo "==> Lectures and solutions"
 	@PYTHONPATH="$(CURDIR)/tests/offline" $(PY) -m pytest -n $(WORKERS) --dist loadfile --nbval-lax --nbval-current-env --nbval-cell-timeout $(CELL_TIMEOUT) $(NOTEBOOKS)
 endif
+
+# A second environment, with the oldest packages that pyproject.toml allows: do we ask for new enough ones? For Linux
+# and Python 3.11, for which constraints-lowest.txt is made. Left out: the slow tests, and those of notebooks and pages.
+LOWEST := build/lowest
+test-lowest: $(STAMP) ## the library's tests with the oldest packages that are allowed
+	@echo "==> Installing the oldest packages into $(LOWEST)"
+	@$(PYTHON) -m venv --clear $(LOWEST)
+	@$(LOWEST)/bin/python -m pip install --quiet --constraint constraints-lowest.txt --editable ".[dev]"
+	@echo "==> Tests with the oldest packages"
+	@$(LOWEST)/bin/python -m pytest -n $(WORKERS) --dist worksteal -m "not slow" $(LOWEST_TESTS)
+	@$(LOWEST)/bin/python -m pytest --nbval-lax --nbval-current-env --nbval-cell-timeout $(CELL_TIMEOUT) notebooks/01_*.ipynb
 
 lint: $(STAMP) ## check the style of code and the form of notebooks
 	@echo "==> Checking code and notebooks"
@@ -119,11 +131,14 @@ benchmark: $(STAMP) ## time the losses against other libraries and rewrite bench
 	@$(PY) -m pip install --quiet --constraint constraints.txt --editable ".[bench]"
 	@$(PY) benchmarks/losses.py
 
-constraints: $(STAMP) ## pin the packages that pyproject.toml asks for; UPGRADE=1: to their newest versions
+constraints: $(STAMP) ## pin the packages that pyproject.toml asks for, and their oldest; UPGRADE=1: to their newest versions
 	@$(PY) -m uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 \
 	  --no-annotate --no-emit-index-url --no-emit-find-links --custom-compile-command "make constraints" \
 	  --quiet $(if $(UPGRADE),--upgrade) --output-file constraints.txt
-	@echo "==> constraints.txt is written"
+	@$(PY) -m uv pip compile pyproject.toml --extra dev --resolution lowest-direct --no-config --python-version 3.11 \
+	  --no-annotate --no-emit-index-url --no-emit-find-links --custom-compile-command "make constraints" \
+	  --quiet --output-file constraints-lowest.txt
+	@echo "==> constraints.txt and constraints-lowest.txt are written"
 
 clean: ## remove what running left behind (not .venv, not data)
 	@rm -rf build .pytest_cache .ruff_cache .hypothesis *.egg-info

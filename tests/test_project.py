@@ -11,6 +11,7 @@ import pytest
 import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+from packaging.version import Version
 
 import kdcourse
 
@@ -28,14 +29,17 @@ def needed() -> dict[str, Requirement]:
     return {r.name: r for r in requirements if r.name != "kdcourse"}
 
 
-def pins() -> dict[str, list[Requirement]]:
-    """The pins of constraints.txt by name; a package may have one per Python version."""
+def pins(file: str = "constraints.txt") -> dict[str, list[Requirement]]:
+    """The pins of a constraints file by name; a package may have one per Python version."""
     found: dict[str, list[Requirement]] = {}
-    for line in (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines():
+    for line in (ROOT / file).read_text(encoding="utf-8").splitlines():
         if not line.startswith("#"):
             requirement = Requirement(line)
             found.setdefault(canonicalize_name(requirement.name), []).append(requirement)
     return found
+
+
+LOWEST = ("instructor", "cluster", "site", "dev")  # what `make test-lowest` installs
 
 
 def version_of(pin: Requirement) -> str:
@@ -70,6 +74,20 @@ def test_every_needed_package_is_pinned_within_its_bounds():
         assert canonicalize_name(name) in pinned, f"{name} is not in constraints.txt: run `make constraints`"
         for pin in pinned[canonicalize_name(name)]:
             assert requirement.specifier.contains(version_of(pin)), f"{pin} against {requirement}"
+
+
+def test_the_oldest_packages_are_those_that_the_bounds_allow():
+    oldest, extras = pins("constraints-lowest.txt"), PROJECT["project"]["optional-dependencies"]
+    texts = [
+        text
+        for group in (PROJECT["project"]["dependencies"], *(extras[name] for name in LOWEST))
+        for text in group
+        if not text.startswith("kdcourse[")
+    ]
+    for requirement in map(Requirement, texts):
+        (pin,) = oldest[canonicalize_name(requirement.name)]
+        (bound,) = (s.version for s in requirement.specifier if s.operator == ">=")
+        assert Version(version_of(pin)) == Version(bound), f"{pin} against {requirement}: `make constraints`"
 
 
 def test_constraints_are_pins_made_by_the_stated_command():
