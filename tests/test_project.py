@@ -132,7 +132,11 @@ def tracked_texts() -> dict[str, str]:
     texts = {}
     for path in paths:
         if path.is_file() and path.suffix not in {".png", ".npz", ".gz"}:
-            texts[path.relative_to(ROOT).as_posix()] = path.read_text(encoding="utf-8")
+            name = path.relative_to(ROOT).as_posix()
+            try:
+                texts[name] = path.read_text(encoding="utf-8")
+            except UnicodeDecodeError:
+                pytest.fail(f"{name} is no text: should .gitignore name it?")
     return texts
 
 

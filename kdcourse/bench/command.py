@@ -90,7 +90,7 @@ def narrowed(plan: Plan, arguments: argparse.Namespace) -> Plan:
         ValueError: a name that the plan does not hold, or nothing is left.
     """
     methods, worlds, students = (
-        _names(what, getattr(arguments, what), known)
+        _names(f"{what} of the preset {plan.name}", getattr(arguments, what), known)
         for what, known in (
             ("methods", {row.method for row in plan.rows}),
             ("worlds", set(plan.worlds)),

@@ -79,9 +79,9 @@ def test_a_report_of_one_budget_leaves_out_the_others(here, capsys):
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        (("--methods", "magic"), "methods: expected some of alone, dist, kd, got magic"),
-        (("--worlds", "moon"), "worlds: expected some of tiny, got moon"),
-        (("--students", "giant"), "students: expected some of mlp, got giant"),
+        (("--methods", "magic"), "methods of the preset tiny: expected some of alone, dist, kd, got magic"),
+        (("--worlds", "moon"), "worlds of the preset tiny: expected some of tiny, got moon"),
+        (("--students", "giant"), "students of the preset tiny: expected some of mlp, got giant"),
         (("--seeds", "1"), "seeds: expected at least 2, for an interval, got 1"),
         (("--steps", "0"), "steps: expected a share above 0"),
         (("--engine", "magic"), "expected one of serial"),

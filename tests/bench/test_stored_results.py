@@ -18,7 +18,9 @@ def test_every_cell_of_the_preset_is_there_once(name):
     file = FOLDER / f"{name}.jsonl"
     records, plan = ResultsFile(file).read(), preset(name)
     assert len(records) == len(file.read_text().splitlines())
-    assert pending(plan, by_key(records)) == []
+    left = sorted({block.method for block in pending(plan, by_key(records))})
+    command = f"kdcourse bench run {name} --methods {','.join(left)} --file benchmarks/results/{name}.jsonl"
+    assert left == [], f"not computed yet (some minutes a method): {command}"
     known = {cell.key for block in plan.blocks(by_key(records)) for cell in block.cells}
     assert {record.cell.key for record in records} == known
 
