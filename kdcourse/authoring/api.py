@@ -1,17 +1,21 @@
-"""Write the pages that list losses, networks, and tools of training, evaluation and theory, from their
+"""Write the pages that list what the library offers (losses, networks, tools, data, the benchmark) from its
 docstrings.
 
     kdcourse api            write the pages of docs/api
     kdcourse api --check    only compare, for the tests: exit 1 and say which page is out of date
 
 The code is read, not run (griffe parses it): no torch is imported. Names come in the order of the package's
-`__all__`, under the comments that stand in it.
+`__all__`, under the comments that stand in it. A docstring's section Lecture says which lecture derives or
+introduces the thing; `TAUGHT` is its form, and the page links there.
 """
 
 import argparse
+import ast
 import re
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import griffe
 
@@ -50,18 +54,68 @@ PAGES = {
         "Risks, a bound, kernels, linear students and self-distillation, to compute with: `from "
         "kdcourse.theory import empirical_ntk`.",
     ),
+    "data": (
+        "kdcourse.data",
+        "Data",
+        "Image sets that need no download, and CIFAR-10 for those who fetch it; texts, graphs and points "
+        "that are drawn: `from kdcourse.data import split_digits`. Everything random follows from a seed or "
+        "a generator that the caller passes.",
+    ),
+    "bench": (
+        "kdcourse.bench",
+        "Benchmark",
+        "All methods, one table: `from kdcourse.bench import compare`. The command line does the same: "
+        "`kdcourse bench --help`. What the tables say is in [lecture 18](../../notebooks/18_capstone.ipynb), "
+        "how to run them in [the guide](../benchmark.md).",
+    ),
 }
+# 04_attention_and_activations, section 3.    06_self_distillation, section 4, through `exit_mlp`.
+TAUGHT = re.compile(r"(\d\d_\w+)(?:, section (\d+))?(?:, (?:through|beside) `([^`]+)`)?\.")
+_NOTEBOOKS = "../../notebooks/"
+_HEAD = ["| name | what it is | lecture | from | file |", "|---|---|---|---|---|"]
 _TITLES = {"raises": "Raises", "returns": "Returns", "parameters": "Arguments", "attributes": "Attributes"}
+_ARGUMENT = re.compile(r"[a-z_]\w*(?:, [a-z_]\w*)*: \S")  # `name: what it is`, in docstrings without Args
 _ABBREVIATIONS = {"BN", "CE", "KL"}
 _WIDEST = 100  # characters of a signature on one line
 
 
+class Taught(NamedTuple):
+    """A public thing, and where it is taught."""
+
+    page: str  # of docs/api
+    name: str
+    summary: str
+    lecture: str  # the stem of its notebook; empty if its docstring names none
+    section: str  # its number, or empty
+    through: str  # what the lecture names in its place, or empty
+
+
+def _packages(root: Path) -> dict[str, griffe.Module]:
+    # Once for all: to load one room, griffe reads the whole package.
+    whole = griffe.load(
+        "kdcourse",
+        search_paths=[root],
+        docstring_parser="google",
+        resolve_aliases=True,
+        try_relative_path=False,  # else a folder of that name in the current one would be taken
+    )
+    return {page: whole[package.partition(".")[2]] for page, (package, _, _) in PAGES.items()}
+
+
+def taught(root: Path) -> Iterator[Taught]:
+    """Everything that the pages list, in their order, with the lecture that its docstring names."""
+    for page, package in _packages(root).items():
+        for _, name in _order(package):
+            thing = _thing(package, name)
+            found = TAUGHT.fullmatch(_text(_sections(thing).get("Lecture", "")))
+            yield Taught(
+                page, name, _summary(thing), *((part or "" for part in found.groups()) if found else [""] * 3)
+            )
+
+
 def pages(root: Path) -> dict[Path, str]:
     """The text of every page, by its path."""
-    packages = {
-        page: griffe.load(package, search_paths=[root], docstring_parser="google", resolve_aliases=True)
-        for page, (package, _, _) in PAGES.items()
-    }
+    packages = _packages(root)
     named = {name: page for page, package in packages.items() for _, name in _order(package)}
     return {
         root / "docs" / "api" / f"{page}.md": _page(page, package, named, root)
@@ -73,14 +127,19 @@ def _page(page: str, package: griffe.Module, named: dict[str, str], root: Path) 
     _, title, opening = PAGES[page]
     index, entries, last = [], [], None
     for group, name in _order(package):
-        thing = package.modules_collection[package.imports[name]]
+        thing = _thing(package, name)
         path = thing.filepath.resolve().relative_to(root.resolve()).as_posix()
+        file = thing.filepath.relative_to(package.filepath.parent).as_posix()
         summary, source = _summary(thing), _text(_sections(thing).get("Source", ""))
+        lecture = _text(_sections(thing).get("Lecture", ""))
         if group != last:
             last = group
-            index += ["", f"**{group}**", "", "| name | what it is | from | file |", "|---|---|---|---|"]
+            index += ["", f"**{group}**", "", *_HEAD]
             entries += [f"## {group}", ""]
-        cells = f"[`{name}`](#{name.lower()})", summary.rstrip("."), paper(source), Path(path).name
+        number = (
+            f"[{lecture[:2]}]({_NOTEBOOKS}{lecture.partition(',')[0].rstrip('.')}.ipynb)" if lecture else ""
+        )
+        cells = f"[`{name}`](#{name.lower()})", summary.rstrip("."), number, paper(source), file
         index.append("| " + " | ".join(cell.replace("|", r"\|") for cell in cells) + " |")
         # GitHub's own anchors are in small letters, JupyterLab's are not.
         anchor = [f'<a id="{name.lower()}"></a>', ""] if name != name.lower() else []
@@ -88,6 +147,14 @@ def _page(page: str, package: griffe.Module, named: dict[str, str], root: Path) 
     body = _linked("\n".join(entries), page, named)
     made = f"<!-- Generated from the docstrings of {package.path} by `make api`: edit those. -->"
     return "\n".join([f"# {title}", "", made, "", opening, *index, "", body.rstrip(), ""])
+
+
+def _thing(package: griffe.Module, name: str) -> griffe.Object:
+    """What the package exports as `name`: imported, or on demand from one of the modules of `_HOMES`."""
+    if name in package.imports:
+        return package.modules_collection[package.imports[name]]
+    homes = ast.literal_eval(str(package["_HOMES"].value))
+    return package[next(home for home, names in homes.items() if name in names)][name]
 
 
 def _order(package: griffe.Module) -> list[tuple[str, str]]:
@@ -121,7 +188,8 @@ def paper(source: str) -> str:
 
 
 def _entry(thing: griffe.Object) -> list[str]:
-    lines = ["```python", *_signatures(thing), "```", ""]
+    signatures = _signatures(thing)
+    lines = ["```python", *signatures, "```", ""] if signatures else []
     for section in thing.docstring.parse("google", warnings=False) if thing.docstring else []:
         lines += [*_section(section), ""]
     methods = {k: f for k, f in thing.members.items() if f.is_function and k[0] != "_" and f.docstring}
@@ -132,21 +200,42 @@ def _entry(thing: griffe.Object) -> list[str]:
 
 def _signatures(thing: griffe.Object) -> list[str]:
     """How a function or class is called and, for a class, its `forward`; a parameter a line if too wide."""
+    if thing.is_attribute:
+        value = f"{thing.name} = {thing.value}"
+        return [value] if len(value) <= 1.5 * _WIDEST and not thing.annotation else []
+    if thing.is_class and any(str(base) == "NamedTuple" for base in thing.bases):
+        fields = [(k, a) for k, a in thing.members.items() if a.is_attribute and a.annotation]
+        return [f"{thing.name}({', '.join(f'{k}: {a.annotation}' for k, a in fields)})"]
     lines = []
     for called in (thing, thing.members.get("forward")) if thing.is_class else (thing,):
         text = called.signature() if called else ""
         if len(text) > _WIDEST:
             inside, tail = text.rsplit(")", 1)
             name, inside = inside.split("(", 1)
-            text = f"{name}(\n    " + re.sub(r", (?=\w+[:=]|\w+$|\*)", ",\n    ", inside) + f",\n){tail}"
+            text = f"{name}(\n" + "".join(f"    {one},\n" for one in _parameters(inside)) + f"){tail}"
         lines += text.splitlines()
     return lines
+
+
+def _parameters(inside: str) -> list[str]:
+    """A signature cut at its commas, but not at those in brackets or of a lambda's arguments."""
+    found, depth = [""], 0
+    for piece in re.split(r"(lambda\b[^:]*:|[\[\](){}]|, )", inside):
+        depth += piece in tuple("[({")
+        depth -= piece in tuple("])}")
+        if piece == ", " and not depth:
+            found.append("")
+        else:
+            found[-1] += piece
+    return found
 
 
 def _section(section: griffe.DocstringSection) -> list[str]:
     kind = section.kind.value
     if kind == "text":
         return _paragraphs(section.value)
+    if kind == "admonition" and section.title == "Lecture":
+        return ["**Lecture**", "", _lecture(_text(section.value.description))]
     if kind == "admonition":
         return [f"**{section.title}**", "", *_paragraphs(section.value.description)]
     items = []
@@ -162,6 +251,12 @@ def _section(section: griffe.DocstringSection) -> list[str]:
     return [f"**{_TITLES[kind]}**", "", *items]
 
 
+def _lecture(where: str) -> str:
+    """The Lecture section, whose first word leads to the notebook."""
+    words = re.sub(r"^(\d\d)_\w+", lambda m: f"[Lecture {m[1]}]({_NOTEBOOKS}{m[0]}.ipynb)", where)
+    return re.sub(r"`docs/([\w/]+\.md)`", r"[docs/\1](../\1)", words)
+
+
 def _paragraphs(text: str) -> list[str]:
     """reStructuredText to Markdown: formulas, examples, and words between them."""
     lines: list[str] = []
@@ -170,9 +265,19 @@ def _paragraphs(text: str) -> list[str]:
             lines += ["$$", *(_roman(line.strip()) for line in block[9:].strip().splitlines()), "$$", ""]
         elif block.startswith(">>>"):
             lines += ["```python", block, "```", ""]
+        elif _ARGUMENT.match(block) and all(_ARGUMENT.match(item) for item in _items(block)):
+            for item in _items(block):
+                names, _, words = item.partition(":")
+                lines.append(f"- {', '.join(f'`{name}`' for name in names.split(', '))}: {_text(words)}")
+            lines.append("")
         else:
             lines += [_text(block), ""]
     return lines[:-1]
+
+
+def _items(block: str) -> list[str]:
+    """The lines of a block, each with those that are indented below it."""
+    return re.split(r"\n(?=\S)", block)
 
 
 def _text(words: str) -> str:

@@ -25,6 +25,8 @@ _RANDOM_ID = re.compile(r"[0-9a-f]{8}|[0-9a-f]{8}-[0-9a-f]{4}-.*|[0-9a-f]{32}")
 _PROGRESS = re.compile(r"\d+%\|.*\||\d(it|s)/(s|it)\b|\r(?!\n)")
 _ADDRESS = re.compile(r"\bat 0x[0-9a-fA-F]{6,}")
 _LINK = re.compile(r"\]\((?!\w+:)([^)#\s]+)")  # to a file of the course
+_FENCED = re.compile(r"^(```|~~~).*?^\1", re.MULTILINE | re.DOTALL)
+_HEADING = re.compile(r"^(#{1,6}) +(?!(?:BEGIN|END) [A-Z])(.*)", re.MULTILINE)  # nbgrader's marks are none
 _BARE_PICTURE = re.compile(r"!\[\s*\]\(|<img(?![^>]*\balt=\"[^\"]+\")")
 _TASKS = re.compile(r"\(tasks? (`\w+`(?:(?:, and |, | and )`\w+`)*)\)")
 _OBJECTIVES = "**After this lecture you can**"
@@ -179,6 +181,7 @@ def lint_nbgrader(book: NotebookNode, solved: bool) -> Iterator[Problem]:
 
 def lint_any(book: NotebookNode) -> Iterator[Problem]:
     yield from lint_ids(book)
+    yield from lint_headings(book)
     for cell in book.cells:
         if "incorrectly_encoded_metadata" in cell.metadata:
             yield cell.id, "its metadata was misread from text", "Put the cell type before the metadata"
@@ -186,6 +189,28 @@ def lint_any(book: NotebookNode) -> Iterator[Problem]:
         yield "", "the kernel is not `python3`", "Choose Python 3 in JupyterLab"
     if book.metadata.get("widgets"):
         yield "", "widget state is stored", "Run `make notebooks`"
+
+
+def lint_headings(book: NotebookNode) -> Iterator[Problem]:
+    """One title, and no level left out: screen readers and tables of contents go by the levels."""
+    last, titles = 0, 0
+    for cell in book.cells:
+        text = _FENCED.sub("", cell.source) if cell.cell_type == "markdown" else ""
+        for signs, words in _HEADING.findall(text):
+            level, shown = len(signs), words[:40]
+            titles += level == 1
+            if level == 1 and titles > 1:
+                yield cell.id, f"the heading {shown!r} is a second title", "Write it with `##`"
+            elif level > last + 1:
+                above = f"level {last}" if last else "no title"
+                yield (
+                    cell.id,
+                    f"the heading {shown!r} is of level {level}, below {above}",
+                    f"Write it with `{'#' * (last + 1)}`",
+                )
+            last = level
+    if not titles:
+        yield "", "there is no title", "Begin the first cell with `# `"
 
 
 def lint_links(book: NotebookNode, folder: Path) -> Iterator[Problem]:

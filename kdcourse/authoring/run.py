@@ -33,7 +33,11 @@ _WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
 class FailedNotebook(Exception):
-    """A cell raised, took too long, or the kernel died; the message names the cell."""
+    """A cell raised, took too long, or the kernel died; the message names the cell, and `cell` is its id."""
+
+    def __init__(self, problem: str, cell: str | None = None) -> None:
+        super().__init__(problem)
+        self.cell = cell
 
 
 class ThisPython(AsyncKernelManager):
@@ -52,17 +56,23 @@ def execute(
     cell_timeout: float = CELL_TIMEOUT,
     timeout: float = TIMEOUT,
     allow_errors: bool = False,
+    interrupt: bool = False,
 ) -> float:
-    """Execute in place, as if opened in `folder`; return the seconds. Raises `FailedNotebook`."""
-    running = ["no cell yet"]
+    """Execute in place, as if opened in `folder`; return the seconds. Raises `FailedNotebook`.
+
+    With `interrupt` a cell that takes too long is interrupted, as by the button in JupyterLab: it ends with a
+    KeyboardInterrupt, an error like any other.
+    """
+    running: list[str | None] = [None]
     client = NotebookClient(
         notebook,
-        on_cell_execute=lambda cell, cell_index: running.append(f"cell {cell.id}"),
+        on_cell_execute=lambda cell, cell_index: running.append(cell.id),
         kernel_manager_class=ThisPython,
         kernel_name="python3",
         timeout=cell_timeout,
         startup_timeout=120,
         allow_errors=allow_errors,
+        interrupt_on_timeout=interrupt,
         record_timing=False,
         coalesce_streams=True,  # how a text is cut into messages depends on the clock
         resources={"metadata": {"path": str(folder)}},
@@ -72,23 +82,25 @@ def execute(
         with asyncio.Runner(loop_factory=_LOOP) as runner:
             runner.run(_within(client, timeout))
     except (TimeoutError, DeadKernelError, CellExecutionError) as error:
+        where = f"cell {running[-1]}" if running[-1] else "no cell yet"
         # When the whole takes too long, the kernel is ended, and that may be all one gets to see.
         if time.perf_counter() - start >= timeout:
-            problem = f"took more than {timeout:g} s in all, and was stopped in {running[-1]}"
+            problem = f"took more than {timeout:g} s in all, and was stopped in {where}"
         elif isinstance(error, CellExecutionError):
-            problem = f"{running[-1]} raised {error.ename}: {error.evalue}"
+            problem = f"{where} raised {error.ename}: {error.evalue}"
         elif isinstance(error, CellTimeoutError):
-            problem = f"{running[-1]} took more than {cell_timeout:g} s"
+            problem = f"{where} took more than {cell_timeout:g} s"
         else:
-            problem = f"the kernel died in {running[-1]}"
-        raise FailedNotebook(problem) from None
+            problem = f"the kernel died in {where}"
+        raise FailedNotebook(problem, running[-1]) from None
     return time.perf_counter() - start
 
 
 async def _within(client: NotebookClient, timeout: float) -> None:
     settings = {key: value for key, value in os.environ.items() if not key.startswith("KDCOURSE_")}
     # Small nets gain little from a second thread, and lose much where other programs want the cores.
-    settings = {"OMP_NUM_THREADS": "1"} | settings | {"KDCOURSE_QUIET": "1"}
+    settings = {"OMP_NUM_THREADS": "1"} | settings
+    settings |= {"KDCOURSE_QUIET": "1", "KDCOURSE_PROGRESS": "off"}  # what runs here is no learner's try
     await asyncio.wait_for(client.async_execute(env=settings), timeout)
 
 

@@ -25,7 +25,7 @@ __all__ = [
     "to_markdown",
     "to_html",
     "to_csv",
-    # methods
+    # the registry, and parts of its methods
     "METHODS",
     "Method",
     "Room",

@@ -18,6 +18,9 @@ Setting = tuple[tuple[str, object], ...]
 def as_setting(values: Mapping[str, object]) -> Setting:
     """A setting in its one form: (name, value) pairs, sorted by name.
 
+    Lecture:
+        18_capstone, section 6, through `ResultsFile`.
+
     >>> as_setting({"temperature": 4.0, "alpha": 0.9})
     (('alpha', 0.9), ('temperature', 4.0))
     """
@@ -35,6 +38,9 @@ class Cell:
     seed: fixes the split of the data, the teacher, the student's first weights and the order of the batches.
     split: "validation" in the search, "test" for the verdict.
     budget: steps of training.
+
+    Lecture:
+        18_capstone, section 6, through `ResultsFile`.
     """
 
     world: str
@@ -65,7 +71,11 @@ class Cell:
 
 @dataclass(frozen=True)
 class Block:
-    """Cells that differ in the seed only, and are trained side by side in one `SeedStack`."""
+    """Cells that differ in the seed only, and are trained side by side in one `SeedStack`.
+
+    Lecture:
+        18_capstone, section 6, through `ResultsFile`.
+    """
 
     world: str
     student: str
@@ -100,6 +110,9 @@ class Record:
     seconds: processor seconds of training; of nets trained side by side, this one's share.
     parameters: of the net that is deployed (without what only training needs).
     code: fingerprint of the code that computed it; torch: its version; device; when: UTC, ISO 8601.
+
+    Lecture:
+        18_capstone, section 6, through `ResultsFile`.
     """
 
     cell: Cell

@@ -29,6 +29,9 @@ class Method:
         alone.
     settings: the three settings that the search tries, at each of the world's learning rates.
     needs: what the student must give, of "maps", "before", "widths".
+
+    Lecture:
+        18_capstone, section 6.
     """
 
     name: str
@@ -74,7 +77,11 @@ class Assisted(nn.Module):
 
 
 def per_net(loss: Callable[..., Tensor]) -> Callable[..., Tensor]:
-    """An objective from the loss of one net: loss(output, labels, *what is wanted) -> ()."""
+    """An objective from the loss of one net: loss(output, labels, *what is wanted) -> ().
+
+    Lecture:
+        18_capstone, section 6.
+    """
 
     def objective(nets: nn.Module, images: Tensor, labels: Tensor, *wanted: Tensor) -> Tensor:
         return for_each_seed(nets, loss)(nets(images), labels, *wanted)
@@ -101,6 +108,9 @@ def on_top_of_kd(
         stages: of the student.
         term: loss of one net, (part's output, *wanted) -> ().
         wanted: what the teacher is asked for besides its logits.
+
+    Lecture:
+        18_capstone, section 6, through `per_net`.
     """
 
     def make() -> Assisted:

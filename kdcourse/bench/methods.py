@@ -12,3 +12,8 @@ from kdcourse.bench.methods_responses import RESPONSES
 METHODS: dict[str, Method] = {
     method.name: method for method in (*RESPONSES, *FEATURES, *RELATIONS, *SELF, *ONLINE, *AUGMENTATION)
 }
+"""The registry: every method of the benchmark by its name; an entry that is added takes part.
+
+Lecture:
+    18_capstone, section 2.
+"""

@@ -18,6 +18,9 @@ class Row:
     """One row of a table: a method, with a setting that is given, or (None) chosen by the search.
 
     A given setting without "rate" is tried at each of the world's learning rates in the search.
+
+    Lecture:
+        18_capstone, section 6.
     """
 
     title: str
@@ -39,6 +42,9 @@ class Plan:
     search_seeds: on whose validation images settings are chosen; seeds: on whose test images the verdict is
         given. No seed is in both.
     steps: share of each world's budget of steps.
+
+    Lecture:
+        18_capstone, section 6.
     """
 
     name: str

@@ -67,6 +67,11 @@ PRESETS: dict[str, Callable[[], Plan]] = {
     "cifar10": partial(_cifar10, "cifar10"),
     "cifar10-fast": partial(_cifar10, "cifar10-fast"),
 }
+"""The plans that come with the course, by the names that `preset` and ``kdcourse bench run`` know.
+
+Lecture:
+    18_capstone, section 5, through `preset`.
+"""
 
 
 def preset(name: str) -> Plan:
@@ -74,6 +79,9 @@ def preset(name: str) -> Plan:
 
     Raises:
         ValueError: there is none.
+
+    Lecture:
+        18_capstone, section 5.
     """
     if name not in PRESETS:
         raise ValueError(f"preset: expected one of {', '.join(PRESETS)}, got {name!r}")

@@ -45,6 +45,9 @@ def compare(
     Raises:
         ValueError: an accuracy that is no number, two different results of one cell, or a reference that
             names several rows.
+
+    Lecture:
+        18_capstone, section 5.
     """
     records = _checked(records)
     groups: dict[tuple[str, str, int], list[Record]] = defaultdict(list)
@@ -81,6 +84,9 @@ def overall(tables: Sequence[Table]) -> Overall:
     all tables have; and how often each row differs from the reference.
 
     Rows of different tables belong together by their title.
+
+    Lecture:
+        18_capstone, section 5.
     """
     found: dict[str, list[Arm]] = defaultdict(list)
     for table in tables:

@@ -34,6 +34,9 @@ def to_markdown(*reports: Table | Overall, columns: Sequence[str] | None = None)
         columns: names of the columns to show, of "setting", "seeds", "accuracy", "difference", "p",
             "second", "second_p", "gap", "rank", "seconds", "parameters", "trials"; None shows all that are
             not empty. Of `Overall`: "rank", "tables", "above", "below".
+
+    Lecture:
+        18_capstone, section 5, through `to_html`.
     """
     parts = []
     for report in reports:
@@ -53,6 +56,9 @@ def to_html(report: Table | Overall, *, columns: Sequence[str] | None = None) ->
 
     Args:
         columns: as for `to_markdown`.
+
+    Lecture:
+        18_capstone, section 5.
     """
     shown = _columns(report, columns)
     head = "".join(f'<th scope="col">{html.escape(column.heading)}</th>' for column in shown)
@@ -71,7 +77,11 @@ def to_html(report: Table | Overall, *, columns: Sequence[str] | None = None) ->
 
 
 def to_csv(tables: Iterable[Table]) -> str:
-    """All rows of all tables with all their numbers; empty where there is none."""
+    """All rows of all tables with all their numbers; empty where there is none.
+
+    Lecture:
+        18_capstone, section 5, through `to_html`.
+    """
     file = io.StringIO()
     rows = [_numbers(table, arm) for table in tables for arm in table.arms]
     if rows:

@@ -13,7 +13,11 @@ from kdcourse.bench.cells import Record
 
 
 class ResultsError(RuntimeError):
-    """A results file cannot be used; the message says why and what to do."""
+    """A results file cannot be used; the message says why and what to do.
+
+    Lecture:
+        18_capstone, section 6, through `ResultsFile`.
+    """
 
 
 class ResultsFile:
@@ -25,6 +29,9 @@ class ResultsFile:
 
     Args:
         path: the file; it, and its folder, are made by the first `append`.
+
+    Lecture:
+        18_capstone, section 6.
     """
 
     def __init__(self, path: str | Path):

@@ -40,6 +40,9 @@ class Room:
         steps: the budget.
         rate: the learning rate.
         folder: where trained teachers are kept; a teacher that is there is not trained again.
+
+    Lecture:
+        18_capstone, section 2.
     """
 
     def __init__(

@@ -15,7 +15,11 @@ from kdcourse.bench.results import ResultsFile
 
 @dataclass
 class Outcome:
-    """What a run did: how many cells it computed, and which blocks failed and why."""
+    """What a run did: how many cells it computed, and which blocks failed and why.
+
+    Lecture:
+        18_capstone, section 6, through `run`.
+    """
 
     computed: int = 0
     failed: dict[Block, Exception] = field(default_factory=dict)
@@ -43,6 +47,9 @@ def run(
 
     Raises:
         ResultsError: the file is damaged, or another run is writing to it.
+
+    Lecture:
+        18_capstone, section 6.
     """
     folder = results.path.parent / "teachers" if folder is None else Path(folder)
     work = partial(run_block, folder=str(folder.resolve()))

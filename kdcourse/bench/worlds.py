@@ -29,6 +29,9 @@ class Student:
         "last".
     gives: of "maps" (its stages are maps of channels), "before" (the stage ``NAME_before`` is what enters
         the ReLU of NAME), "widths".
+
+    Lecture:
+        18_capstone, section 2, through `WORLDS`.
     """
 
     name: str
@@ -44,6 +47,9 @@ class Data:
 
     teacher: what the teacher learns from; student: what all students see; validation: for choices; test: for
     the verdict.
+
+    Lecture:
+        18_capstone, section 2, through `WORLDS`.
     """
 
     teacher: ImageSet
@@ -60,6 +66,9 @@ class World:
     side_by_side: whether the nets of several seeds are trained at once, in a `SeedStack`.
     steps, batch_size: of every student. rates: the learning rates of the search. teacher_steps: of the
     teacher.
+
+    Lecture:
+        18_capstone, section 2, through `WORLDS`.
     """
 
     name: str
@@ -158,3 +167,8 @@ WORLDS = {
         steps=400, teacher_steps=900,
     ),
 }  # fmt: skip
+"""The worlds that need no download, by name: data, teacher and students of each.
+
+Lecture:
+    18_capstone, section 2.
+"""

@@ -32,6 +32,9 @@ def random_affine(
     Raises ValueError for fewer than three dimensions, images that are not floating-point, negative or
     infinite strengths and scale >= 1.
 
+    Lecture:
+        14_netaug, section 1.
+
     >>> digits = torch.rand(8, 100, 1, 8, 8)
     >>> random_affine(digits, generator=torch.Generator().manual_seed(0)).shape
     torch.Size([8, 100, 1, 8, 8])
@@ -76,6 +79,9 @@ def random_flip_shift(images: Tensor, *, pixels: int = 1, generator: torch.Gener
     Raises ValueError for fewer than three dimensions, images that are not floating-point and negative
     ``pixels``.
 
+    Lecture:
+        01_soft_targets, section 8.
+
     >>> shapes = torch.rand(100, 1, 16, 16)
     >>> random_flip_shift(shapes, generator=torch.Generator().manual_seed(0)).shape
     torch.Size([100, 1, 16, 16])
@@ -114,6 +120,9 @@ def augmented_pool(
     seed dimension S keeps it, and each seed's images are transformed independently.
 
     Raises ValueError for negative ``copies`` and for a transform that changes the shape.
+
+    Lecture:
+        00_start_here, section 3.
 
     >>> from kdcourse.data import split_digits
     >>> augmented_pool(split_digits(0).labelled, copies=10, seed=0).images.shape

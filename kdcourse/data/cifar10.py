@@ -13,7 +13,11 @@ from kdcourse.data.sets import ImageSet
 
 
 class DatasetMissingError(FileNotFoundError):
-    """An optional data set is not on this machine; the message says which file to put where."""
+    """An optional data set is not on this machine; the message says which file to put where.
+
+    Lecture:
+        18_capstone, section 5, through `docs/cifar10.md`.
+    """
 
 
 def load_cifar10(root: str | Path = "data", *, train: bool, download: bool = False) -> ImageSet:
@@ -25,11 +29,15 @@ def load_cifar10(root: str | Path = "data", *, train: bool, download: bool = Fal
     ``root`` is extracted. ``download=True`` first fetches the archive (170 MB) if files are missing or
     damaged. All files are checked against the MD5 sums that torchvision knows.
 
-    Source: A. Krizhevsky, "Learning Multiple Layers of Features from Tiny Images", technical report,
-    University of Toronto, 2009; read through ``torchvision.datasets.CIFAR10``.
-
     Raises DatasetMissingError (a FileNotFoundError) when the files are not there or could not be fetched, and
     RuntimeError naming the file when one is damaged.
+
+    Source:
+        Krizhevsky, "Learning Multiple Layers of Features from Tiny Images", technical report, University
+        of Toronto, 2009; read through ``torchvision.datasets.CIFAR10``.
+
+    Lecture:
+        18_capstone, section 5, through `docs/cifar10.md`.
     """
     from torchvision.datasets import CIFAR10  # imported here so that the other sets load without torchvision
 

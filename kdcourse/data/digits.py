@@ -23,6 +23,9 @@ class DigitSplits(NamedTuple):
         ("what if these images had been labelled?"); no other arm of an experiment may read them.
     validation: for every choice (temperature, alpha, steps).
     test: for the verdict only.
+
+    Lecture:
+        00_start_here, section 2, through `split_digits`.
     """
 
     labelled: ImageSet
@@ -46,6 +49,9 @@ def load_digits() -> ImageSet:
     174 to 183 images per class. The caller gets a copy and may change it. Source: the test part of the UCI
     data set "Optical Recognition of Handwritten Digits" (E. Alpaydin and C. Kaynak, 1998).
 
+    Lecture:
+        00_start_here, section 2, through `split_digits`.
+
     >>> digits = load_digits()
     >>> digits.images.shape, digits.labels.bincount().tolist()
     (torch.Size([1797, 1, 8, 8]), [178, 182, 177, 183, 181, 182, 181, 179, 174, 180])
@@ -68,6 +74,9 @@ def split_digits(
 
     Raises ValueError for negative sizes, an empty labelled part, a negative seed, and sizes that leave no
     test image of some class.
+
+    Lecture:
+        00_start_here, section 2.
 
     >>> splits = split_digits(seed=0, labelled=30, unlabelled=970)
     >>> [len(part.labels) for part in splits]

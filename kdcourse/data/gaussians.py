@@ -18,6 +18,9 @@ class GaussianSet(NamedTuple):
     inputs: (N, 2) float64.
     labels: (N,) int64, drawn from the row of ``probabilities``.
     probabilities: (N, classes) float64, the exact P(y | x).
+
+    Lecture:
+        15_why_risk_and_bounds, section 1, through `draw_gaussians`.
     """
 
     inputs: Tensor
@@ -39,6 +42,9 @@ def draw_gaussians(n: int, *, seed: int, classes: int = 3, radius: float = 1.5) 
     different seeds.
 
     Raises ValueError for numbers out of range.
+
+    Lecture:
+        15_why_risk_and_bounds, section 1.
 
     >>> points = draw_gaussians(4, seed=0)
     >>> points.inputs.shape, points.probabilities.shape

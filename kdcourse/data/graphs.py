@@ -19,6 +19,9 @@ class GraphSet(NamedTuple):
     labels: (N,) int64, the node's block.
     edges: (2, E) int64, row 0 the sources, row 1 the destinations; each edge is listed both ways, none twice,
         and none from a node to itself.
+
+    Lecture:
+        12_edge_and_graphs, section 5.
     """
 
     features: Tensor
@@ -48,7 +51,11 @@ def draw_block_model(
 
     Raises ValueError for numbers out of range.
 
-    Source: Holland, Laskey & Leinhardt, "Stochastic blockmodels: First steps", Social Networks 1983.
+    Source:
+        Holland, Laskey & Leinhardt, "Stochastic blockmodels: First steps", Social Networks 1983.
+
+    Lecture:
+        12_edge_and_graphs, section 5.
 
     >>> graph = draw_block_model(60, seed=0, blocks=3)
     >>> graph.features.shape, graph.labels.bincount().tolist()

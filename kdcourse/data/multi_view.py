@@ -19,6 +19,9 @@ class MultiViewSet(NamedTuple):
     noise: (N, noise_size) float32, the patch of noise; features and noise are at right angles.
     labels: (N,) int64, 0 or 1.
     single: (N,) bool, whether only one of the class's two features is seen.
+
+    Lecture:
+        17_why_multi_view, section 1, through `draw_multi_view`.
     """
 
     features: Tensor
@@ -54,6 +57,9 @@ def draw_multi_view(
     from different seeds.
 
     Raises ValueError for numbers out of range.
+
+    Lecture:
+        17_why_multi_view, section 1.
 
     >>> examples = draw_multi_view(5, seed=0)
     >>> examples.features.shape, examples.noise.shape

@@ -19,6 +19,9 @@ def replace_labels(labels: Tensor, share: float, *, classes: int = 10, seed: int
 
     Raises ValueError for a share outside [0, 1] and for labels that are not integers from 0 to classes - 1.
 
+    Lecture:
+        06_self_distillation, section 1.
+
     >>> labels = torch.zeros(10_000, dtype=torch.long)
     >>> noisy = replace_labels(labels, 0.4, seed=0)
     >>> round((noisy != labels).double().mean().item(), 1)

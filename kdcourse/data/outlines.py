@@ -11,6 +11,11 @@ from torch import Tensor
 from kdcourse.data.shapes import draw_shapes
 
 OUTLINE_KINDS = ("triangle", "square", "star4", "circle", "ring")
+"""The shapes of `draw_outlines`, in the order of their labels; each has a colour of its own.
+
+Lecture:
+    10_generative, section 1.
+"""
 
 # One colour a kind (red, green, blue), apart in brightness as well.
 _COLOURS = (
@@ -29,6 +34,9 @@ class OutlineSet(NamedTuple):
     outlines: (N, 1, size, size) float32 in [0, 1]: 1 on the line, 0 elsewhere.
     fills: (N, 3, size, size) float32 in [0, 1]: the shape in the colour of its kind, on light paper.
     labels: (N,) int64, the place of the shape's kind in ``OUTLINE_KINDS``.
+
+    Lecture:
+        10_generative, section 1, through `draw_outlines`.
     """
 
     outlines: Tensor
@@ -50,6 +58,9 @@ def draw_outlines(n: int, *, seed: int, size: int = 16) -> OutlineSet:
     validation and test pairs from different seeds.
 
     Raises ValueError for numbers out of range.
+
+    Lecture:
+        10_generative, section 1.
 
     >>> pairs = draw_outlines(10, seed=0)
     >>> pairs.outlines.shape, pairs.fills.shape, pairs.labels.bincount().tolist()

@@ -22,6 +22,9 @@ def uniform_from_seeds(seeds: Tensor, count: int) -> Tensor:
 
     Shapes: (...) of integers in 0 .. 2**32 - 1 -> (..., count), float32.
 
+    Lecture:
+        13_pretraining_distillation, section 1, through `SeededAffine`.
+
     >>> seeds = torch.tensor([7, 8])
     >>> bool((uniform_from_seeds(seeds, 3)[1] == uniform_from_seeds(seeds[1], 3)).all())
     True
@@ -53,6 +56,9 @@ class SeededAffine:
     Shapes: ``recipe(images, seeds)`` maps (..., C, H, W) and (...) to (..., C, H, W).
 
     Raises ValueError for negative or infinite strengths, scale >= 1, and another number of seeds than images.
+
+    Lecture:
+        13_pretraining_distillation, section 1.
 
     >>> recipe = SeededAffine(degrees=12)
     >>> image = torch.rand(1, 1, 8, 8)

@@ -14,6 +14,11 @@ from kdcourse.data._checks import check_least
 from kdcourse.data.shapes import _check_kinds, _check_visible, _depth_inside, _extent
 
 SCENE_KINDS = ("triangle", "square", "circle", "star4", "ring")
+"""The shapes that `draw_scenes` draws if it is not told otherwise, in the order of their labels.
+
+Lecture:
+    08_detection, section 1, through `draw_scenes`.
+"""
 
 _BACKGROUND, _CONTRAST = 0.25, 0.5  # as of `draw_shapes`
 _TRIES = 12  # places that are drawn for an image; those that would touch an earlier one are left out
@@ -27,6 +32,9 @@ class SceneSet(NamedTuple):
     labels: (N, M) int64, the place of each shape's name in ``kinds``; -1 where there is no shape.
     boxes: (N, M, 4) float32, x1, y1, x2, y2 in pixels, x2 and y2 exclusive; zeros where there is no shape.
     masks: (N, size, size) int64, 0 for background, else 1 + label of the shape that covers the pixel.
+
+    Lecture:
+        08_detection, section 1, through `draw_scenes`.
     """
 
     images: Tensor
@@ -72,6 +80,9 @@ def draw_scenes(
     from different seeds.
 
     Raises ValueError for unknown or repeated kinds, numbers out of range, and shapes that may cover no pixel.
+
+    Lecture:
+        08_detection, section 1.
 
     >>> scenes = draw_scenes(10, seed=0)
     >>> scenes.images.shape, scenes.boxes.shape, scenes.masks.shape

@@ -16,6 +16,9 @@ class SequenceSet(NamedTuple):
 
     tokens: (N, length) int64; 0 is padding and stands at the end only.
     labels: (N,) int64, 0 or 1.
+
+    Lecture:
+        11_language, section 1, through `draw_sequences`.
     """
 
     tokens: Tensor
@@ -38,6 +41,9 @@ def draw_sequences(
     The first m of n texts are those of ``draw_sequences(m, ...)``.
 
     Raises ValueError for numbers out of range.
+
+    Lecture:
+        11_language, section 1.
 
     >>> texts = draw_sequences(3, seed=0)
     >>> texts.tokens.shape, bool((texts.tokens == 1).sum(1).eq(1).all())

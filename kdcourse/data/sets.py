@@ -16,6 +16,9 @@ class ImageSet(NamedTuple):
     labels: (N,) int64.
 
     A set of several seeds, made by ``stack_sets``, has a leading seed dimension: (S, N, C, H, W) and (S, N).
+
+    Lecture:
+        00_start_here, section 2.
     """
 
     images: Tensor
@@ -32,6 +35,9 @@ def stack_sets(sets: Sequence[ImageSet]) -> ImageSet:
     Shapes: S sets of (N, C, H, W) and (N,) -> one set of (S, N, C, H, W) and (S, N).
 
     Raises ValueError for an empty sequence and for sets of different sizes.
+
+    Lecture:
+        00_start_here, section 2.
 
     >>> from kdcourse.data import split_digits
     >>> stack_sets([split_digits(seed).labelled for seed in range(8)]).images.shape

@@ -17,6 +17,11 @@ from kdcourse.data.sets import ImageSet
 from kdcourse.data.shapes import _balanced_labels, _depth_inside
 
 SHAPE_GRID_KINDS = ("square", "pentagon", "triangle", "star4", "star3")
+"""The kinds of shape of `draw_shape_grid`; its 80 classes are these at four sizes and four angles.
+
+Lecture:
+    13_pretraining_distillation, section 1.
+"""
 
 _SYMMETRY = {"square": 4, "pentagon": 5, "triangle": 3, "star4": 4, "star3": 3}
 _BINS = 4
@@ -44,6 +49,9 @@ def draw_shape_grid(n: int, *, seed: int, size: int = 16, noise: float = 0.15) -
     training, validation and test images from different seeds.
 
     Raises ValueError for numbers out of range.
+
+    Lecture:
+        13_pretraining_distillation, section 1.
 
     >>> grid = draw_shape_grid(160, seed=0)
     >>> grid.images.shape, grid.labels.bincount().unique().tolist()

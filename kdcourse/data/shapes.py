@@ -27,6 +27,11 @@ from kdcourse.data.sets import ImageSet
 SHAPE_NAMES = (
     "triangle", "square", "pentagon", "hexagon", "circle", "star3", "star4", "star5", "star6", "ring",
 )  # fmt: skip
+"""All shapes that `draw_shapes` can draw, in the order of the labels that it gives them by default.
+
+Lecture:
+    01_soft_targets, section 8.
+"""
 
 _POLYGON_SIDES = {"triangle": 3, "square": 4, "pentagon": 5, "hexagon": 6}
 _STAR_POINTS = {"star3": 3, "star4": 4, "star5": 5, "star6": 6}
@@ -45,6 +50,9 @@ class ShapeSet(NamedTuple):
         and row after the shape, so that width = x2 - x1; ``torchvision.ops.masks_to_boxes`` gives x2 - 1 and
         y2 - 1.
     masks: (N, size, size) bool, the pixels inside the outline, before noise.
+
+    Lecture:
+        01_soft_targets, section 8, through `draw_shapes`.
     """
 
     images: Tensor
@@ -89,6 +97,9 @@ def draw_shapes(
 
     Raises ValueError for unknown or repeated kinds, numbers out of range, and radii with which a shape could
     leave the field (``radius[1] + jitter > 1``) or cover no pixel.
+
+    Lecture:
+        01_soft_targets, section 8.
 
     >>> shapes = draw_shapes(100, seed=0)
     >>> shapes.images.shape, shapes.boxes.shape, shapes.masks.shape

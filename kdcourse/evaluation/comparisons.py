@@ -31,8 +31,12 @@ def holm(p_values) -> np.ndarray:
     Raises:
         ValueError: a number that is NaN or outside [0, 1].
 
-    Source: Holm, "A simple sequentially rejective multiple test procedure", Scandinavian Journal of
-    Statistics 6 (1979) 65–70; adjusted p-values: Wright, Biometrics 48 (1992) 1005–1013.
+    Source:
+        Holm, "A simple sequentially rejective multiple test procedure", Scandinavian Journal of Statistics 6
+        (1979) 65–70; adjusted p-values: Wright, Biometrics 48 (1992) 1005–1013.
+
+    Lecture:
+        18_capstone, section 4.
 
     >>> holm([0.01, 0.04, 0.03]).round(3).tolist()  # 3 * 0.01, 1 * 0.04 raised to the one before, 2 * 0.03
     [0.03, 0.06, 0.06]
@@ -60,7 +64,11 @@ def paired_p_value(method, baseline) -> float:
     Args:
         method, baseline: n >= 2 numbers each, in the same order of seeds.
 
-    Source: Student, Biometrika 6 (1908) 1–25; here `scipy.stats.ttest_rel`.
+    Source:
+        Student, Biometrika 6 (1908) 1–25; here `scipy.stats.ttest_rel`.
+
+    Lecture:
+        18_capstone, section 4.
 
     >>> round(paired_p_value([3.0, 5.0, 7.0], [2.0, 3.0, 4.0]), 4)  # t = 2 sqrt(3) with 2 degrees of freedom
     0.0742
@@ -87,8 +95,12 @@ def ranks(scores) -> np.ndarray:
     Returns:
         (k,) mean ranks; they sum to k (k + 1) / 2.
 
-    Source: Demšar, "Statistical comparisons of classifiers over multiple data sets", JMLR 7 (2006) 1–30,
-    section 3.2.2; here `scipy.stats.rankdata`.
+    Source:
+        Demšar, "Statistical comparisons of classifiers over multiple data sets", JMLR 7 (2006) 1–30, section
+        3.2.2; here `scipy.stats.rankdata`.
+
+    Lecture:
+        18_capstone, section 5, through `overall`.
 
     >>> ranks([[90.0, 80.0], [85.0, 80.0], [70.0, 60.0]]).tolist()  # the first two share places 1 and 2 once
     [1.25, 1.75, 3.0]
@@ -97,7 +109,11 @@ def ranks(scores) -> np.ndarray:
 
 
 class Friedman(NamedTuple):
-    """Result of `friedman`: the chi-squared statistic, corrected for ties, and its p-value."""
+    """Result of `friedman`: the chi-squared statistic, corrected for ties, and its p-value.
+
+    Lecture:
+        18_capstone, section 5, through `overall`.
+    """
 
     statistic: float
     p_value: float
@@ -113,8 +129,12 @@ def friedman(scores) -> Friedman:
     Args:
         scores: (k >= 3 methods, n >= 2 blocks), more is better.
 
-    Source: Friedman, JASA 32 (1937) 675–701; Demšar 2006, section 3.2.2, who asks for more than 10 blocks
-    and more than 5 methods; here `scipy.stats.friedmanchisquare`.
+    Source:
+        Friedman, JASA 32 (1937) 675–701; Demšar 2006, section 3.2.2, who asks for more than 10 blocks and
+        more than 5 methods; here `scipy.stats.friedmanchisquare`.
+
+    Lecture:
+        18_capstone, section 5, through `overall`.
 
     >>> friedman([[3.0, 3.0, 3.0, 3.0], [2.0, 2.0, 2.0, 2.0], [1.0, 1.0, 1.0, 1.0]]).statistic
     8.0
@@ -147,7 +167,11 @@ def rank_p_values(scores, reference: int) -> np.ndarray:
     Returns:
         (k,) adjusted p-values over k - 1 comparisons; 1.0 at the reference itself.
 
-    Source: Demšar 2006, section 3.2.2, "all classifiers with a control".
+    Source:
+        Demšar 2006, section 3.2.2, "all classifiers with a control".
+
+    Lecture:
+        18_capstone, section 5, beside `overall`.
 
     >>> rank_p_values([[3.0] * 6, [2.0] * 6, [1.0] * 6], reference=2).round(4).tolist()
     [0.0011, 0.0833, 1.0]

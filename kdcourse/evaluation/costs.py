@@ -17,6 +17,9 @@ def multiply_adds(net: nn.Module, x: Tensor) -> int:
         net: any network.
         x: a batch; give one of size 1 for the cost of a sample.
 
+    Lecture:
+        00_start_here, section 1.
+
     >>> multiply_adds(nn.Linear(6, 4), torch.zeros(1, 6))
     24
     """

@@ -24,6 +24,9 @@ def average_precision(
     Source:
         Lin et al., "Microsoft COCO: Common Objects in Context", ECCV 2014; computed by torchmetrics with
         pycocotools.
+
+    Lecture:
+        08_detection, section 1.
     """
     if len(found) != len(targets) or not len(found):
         raise ValueError(

@@ -29,6 +29,9 @@ def frechet_distance(features: Tensor, other: Tensor) -> float:
         Heusel, Ramsauer, Unterthiner, Nessler & Hochreiter, "GANs Trained by a Two Time-Scale Update Rule
         Converge to a Local Nash Equilibrium", NeurIPS 2017, equation 6.
 
+    Lecture:
+        10_generative, section 3.
+
     >>> rows = torch.tensor([[0.0], [2.0]])  # mean 1, variance 2
     >>> round(frechet_distance(rows, 3 * rows), 4)  # means 1 and 3; standard deviations 1.41 and 4.24
     12.0

@@ -21,6 +21,9 @@ def predict(model: nn.Module, images: Tensor, *, batch_size: int | None = None) 
 
     Returns:
         (N, C), or (S, N, C) for a stack.
+
+    Lecture:
+        00_start_here, section 2.
     """
     samples = 1 if any(hasattr(module, "seeds") for module in model.modules()) else 0
     if batch_size is None:
@@ -38,6 +41,9 @@ def accuracy(logits: Tensor, labels: Tensor) -> Tensor:
 
     Returns:
         (...): one number a seed, float64.
+
+    Lecture:
+        00_start_here, section 2.
 
     >>> accuracy(torch.tensor([[0.1, 0.9], [0.8, 0.2]]), torch.tensor([1, 1])).item()
     50.0
@@ -63,6 +69,9 @@ def expected_calibration_error(logits: Tensor, labels: Tensor, *, bins: int = 15
     Source:
         Guo, Pleiss, Sun & Weinberger, "On Calibration of Modern Neural Networks", ICML 2017, equation 3;
         computed by torchmetrics.
+
+    Lecture:
+        02_better_soft_targets, section 9.
 
     >>> sure = torch.tensor([[20.0, 0.0], [20.0, 0.0]])
     >>> expected_calibration_error(sure, torch.tensor([0, 1])).round().item()

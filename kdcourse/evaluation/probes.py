@@ -20,6 +20,9 @@ def linear_probe(
 
     Raises:
         ValueError: shapes that do not fit, features that are not finite, or a single class.
+
+    Lecture:
+        13_pretraining_distillation, section 6.
     """
     _check("features", features, labels)
     _check("test_features", test_features, test_labels)
@@ -66,6 +69,9 @@ def few_shot_accuracy(
     Source:
         Snell, Swersky & Zemel, "Prototypical Networks for Few-shot Learning", NeurIPS 2017, for episodes and
         the nearest class mean.
+
+    Lecture:
+        13_pretraining_distillation, section 6.
     """
     _check("features", features, labels)
     for name, value in {"ways": ways - 1, "shots": shots, "queries": queries, "episodes": episodes}.items():

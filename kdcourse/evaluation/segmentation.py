@@ -14,6 +14,9 @@ def mean_iou(logits: Tensor, masks: Tensor) -> Tensor:
     Returns:
         (...): one number a seed, float64. A class that is neither in the truth nor in the prediction does not
         count.
+
+    Lecture:
+        09_segmentation, section 1.
     """
     return _mean_over_classes(_one_hot(logits), masks, logits.shape[-3])
 
@@ -37,6 +40,9 @@ def boundary_iou(logits: Tensor, masks: Tensor, *, distance: int = 1) -> Tensor:
         Cheng, Girshick, Dollár, Berg & Kirillov, "Boundary IoU: Improving Object-Centric Image Segmentation
         Evaluation", CVPR 2021. There one mask at a time, and the image's edge counts; here all pixels of the
         data set are taken together, as in `mean_iou`.
+
+    Lecture:
+        09_segmentation, section 1.
     """
     if distance < 1:
         raise ValueError(f"distance: expected at least 1, got {distance}")

@@ -15,6 +15,9 @@ from scipy import stats
 class Estimate:
     """A mean with its confidence interval over n seeds.
 
+    Lecture:
+        00_start_here, section 2, through `mean_interval`.
+
     >>> print(Estimate(mean=4.0, low=2.5, high=5.5, n=8))
     4.0 ± 1.5
     """
@@ -44,6 +47,9 @@ def mean_interval(values, *, confidence: float = 0.95) -> Estimate:
         values: n >= 2 numbers (a tensor, an array or a list).
         confidence: coverage of the interval, in (0, 1).
 
+    Lecture:
+        00_start_here, section 2.
+
     >>> print(mean_interval([1.0, 2.0, 3.0]))  # 2 ± 4.303 * 1 / sqrt(3)
     2.0 ± 2.5
     """
@@ -59,6 +65,9 @@ def paired_difference(method, baseline, *, confidence: float = 0.95) -> Estimate
 
     Args:
         method, baseline: n >= 2 numbers each, in the same order of seeds.
+
+    Lecture:
+        00_start_here, section 2.
 
     >>> print(paired_difference([5.0, 7.0, 9.0], [4.0, 6.0, 8.0]))
     1.0 ± 0.0
@@ -84,6 +93,9 @@ def gap_closed(student, baseline, teacher, *, confidence: float = 0.95) -> Estim
     Raises:
         ValueError: the teacher is not better than the baseline on average, or not without one of the seeds:
             there is no gap to close.
+
+    Lecture:
+        00_start_here, section 6.
 
     >>> gap_closed([93.0, 94.0, 95.0], [90.0, 91.0, 92.0], [94.0, 95.0, 96.0]).mean
     75.0

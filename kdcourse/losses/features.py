@@ -39,6 +39,9 @@ def hint_loss(student_feature: Tensor, teacher_feature: Tensor) -> Tensor:
         keeps its size when the feature grows. The paper trains the hint before all else, widely used code
         adds it to the other losses.
 
+    Lecture:
+        03_hints_and_factors, section 3.
+
     >>> import torch
     >>> hint_loss(torch.tensor([[1.0, 2.0]]), torch.tensor([[0.0, 5.0]])).item()  # (1 + 9) / 2
     5.0
@@ -73,6 +76,9 @@ def log_sum_loss(student: Tensor, teacher: Tensor, *, power: float = 4) -> Tenso
     Source:
         Miles & Mikolajczyk, "Understanding the Role of the Projector in Knowledge Distillation", AAAI 2024,
         the LogSum distance, and the authors' code, where both arguments have been through a batch norm.
+
+    Lecture:
+        03_hints_and_factors, section 7.
 
     >>> import torch
     >>> loss = log_sum_loss(torch.tensor([[1.0, -1.0]]), torch.tensor([[3.0, 1.0]]))
@@ -118,6 +124,9 @@ def factor_transfer_loss(student_factor: Tensor, teacher_factor: Tensor, *, p: i
         2018, section 3, and the authors' code for p = 1. RepDistiller's form first averages the squared
         factors over their channels, which is attention transfer: it cannot tell channels apart.
 
+    Lecture:
+        03_hints_and_factors, section 9.
+
     >>> import torch
     >>> loss = factor_transfer_loss(torch.tensor([[3.0, 4.0]]), torch.tensor([[1.0, 0.0]]), p=2)
     >>> round(loss.item(), 4)  # (0.6 - 1)² + 0.8²
@@ -154,6 +163,9 @@ def activation_boundary_loss(student: Tensor, teacher: Tensor, *, margin: float 
         Heo, Lee, Yun & Choi, "Knowledge Transfer via Distillation of Activation Boundaries Formed by Hidden
         Neurons", AAAI 2019, the "alternative loss", and the authors' code. That code sums over elements,
         divides by the batch size and then by 1000.
+
+    Lecture:
+        04_attention_and_activations, section 7.
 
     >>> import torch
     >>> teacher = torch.tensor([[5.0, 0.1, 0.0, -3.0]])
@@ -195,6 +207,9 @@ def vid_loss(student_mean: Tensor, teacher: Tensor, raw_scale: Tensor, *, eps: f
         Ahn, Hu, Damianou, Lawrence & Dai, "Variational Information Distillation for Knowledge Transfer",
         CVPR 2019, section 2. The paper sums over elements; widely used code takes the mean, as here, and
         writes the softplus as log(1 + exp(rho)), which overflows from rho = 89 on in float32.
+
+    Lecture:
+        03_hints_and_factors, section 10.
 
     >>> import torch
     >>> mean, teacher = torch.zeros(2, 3), torch.full((2, 3), 2.0)
@@ -246,6 +261,9 @@ def hierarchical_context_loss(
     Source:
         Chen, Liu, Zhao & Jia, "Distilling Knowledge via Knowledge Review", CVPR 2021, section 3, and the
         authors' code, which fixes the levels and adds up the losses of several layers.
+
+    Lecture:
+        03_hints_and_factors, section 11.
 
     >>> import torch
     >>> teacher = torch.zeros(1, 1, 2, 2)

@@ -38,6 +38,9 @@ def attention_map(feature: Tensor, *, power: float = 2) -> Tensor:
         Zagoruyko & Komodakis, "Paying More Attention to Attention", ICLR 2017, section 3.1. The paper sums
         over channels, the authors' code averages: the normalisation makes both the same.
 
+    Lecture:
+        04_attention_and_activations, section 2.
+
     >>> import torch
     >>> attention_map(torch.tensor([[[[1.0, 2.0]], [[1.0, 0.0]], [[-1.0, 0.0]]]]))  # means 1 and 4/3
     tensor([[0.6000, 0.8000]])
@@ -88,6 +91,9 @@ def attention_transfer_loss(student_feature: Tensor, teacher_feature: Tensor, *,
         the norm of the difference, not squared; this is the authors' code. RepDistiller's and mdistiller's
         forms compare heights alone and break on maps that are not square.
 
+    Lecture:
+        04_attention_and_activations, section 3.
+
     >>> import torch
     >>> left, right = torch.tensor([[[[2.0, 0.0]]]]), torch.tensor([[[[0.0, 5.0]], [[0.0, 1.0]]]])
     >>> attention_transfer_loss(left, right).item()  # maps (1, 0) and (0, 1): (1 + 1) / 2
@@ -126,6 +132,9 @@ def attention_guided_loss(student_feature: Tensor, teacher_feature: Tensor, *, t
         Zhang & Ma, "Improve Object Detection with Feature-based Knowledge Distillation", ICLR 2021, section
         3.1. The paper takes the root of the masked sum and adds the differences of G and G'; here the square,
         as a root has no slope where student and teacher agree.
+
+    Lecture:
+        08_detection, section 2.
 
     >>> import torch
     >>> student, teacher = torch.zeros(1, 1, 1, 2), torch.tensor([[[[2.0, 0.0]]]])
@@ -171,6 +180,9 @@ def nst_loss(student_feature: Tensor, teacher_feature: Tensor) -> Tensor:
         Huang & Wang, "Like What You Like: Knowledge Distill via Neuron Selectivity Transfer", 2017 (arXiv
         1707.01219), section 4. Widely used code forms all B·C·C·H·W products before summing; some leaves out
         the teacher's own term, a constant, so that equality does not give zero.
+
+    Lecture:
+        04_attention_and_activations, section 5.
 
     >>> import torch
     >>> left, right = torch.tensor([[[[2.0, 0.0]]]]), torch.tensor([[[[0.0, 5.0]]]])
@@ -236,6 +248,9 @@ def input_gradient(
     Source:
         Zagoruyko & Komodakis, "Paying More Attention to Attention", ICLR 2017, section 3.2.
 
+    Lecture:
+        04_attention_and_activations, section 4.
+
     >>> import torch
     >>> linear = torch.nn.Linear(3, 2, bias=False)
     >>> with torch.no_grad():
@@ -284,6 +299,9 @@ def gradient_attention_loss(student_gradient: Tensor, teacher_gradient: Tensor) 
     Source:
         Zagoruyko & Komodakis, "Paying More Attention to Attention", ICLR 2017, section 3.2, with the weight
         beta = 1. The authors' code holds the form on activations alone.
+
+    Lecture:
+        04_attention_and_activations, section 4.
 
     >>> import torch
     >>> loss = gradient_attention_loss(torch.tensor([[3.0, 0.0]]), torch.tensor([[0.0, 4.0]]))

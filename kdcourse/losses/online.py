@@ -45,6 +45,9 @@ def mutual_losses(logits: Sequence[Tensor], labels: Tensor) -> list[Tensor]:
         the K - 1 peers, the authors' code sums; for two nets both are the same. The paper updates the nets
         in turn, with fresh predictions for each; here all losses use the same predictions.
 
+    Lecture:
+        07_online_distillation, section 1.
+
     >>> import torch
     >>> one, other = torch.tensor([[0.0, 0.0]]), torch.tensor([[99.0, 0.0]])  # unsure, sure of class 0
     >>> of_one, _ = mutual_losses([one, other], torch.tensor([0]))
@@ -96,6 +99,9 @@ def self_distillation_loss(
         Neural Networks via Self Distillation", ICCV 2019, section 3. The authors' code has alpha = 0.3 and
         no factor T²; another implementation scales the deepest exit's cross-entropy by 1 - alpha too.
 
+    Lecture:
+        06_self_distillation, section 4.
+
     >>> import torch
     >>> shallow, deep = torch.tensor([[0.0, 0.0]]), torch.tensor([[297.0, 0.0]])
     >>> loss = self_distillation_loss([shallow, deep], torch.tensor([0]), alpha=0.25)
@@ -140,6 +146,9 @@ def confidence_weights(teacher_logits: Tensor) -> Tensor:
         Furlanello, Lipton, Tschannen, Itti & Anandkumar, "Born-Again Neural Networks", ICML 2018, section 3,
         "confidence weighted by teacher max".
 
+    Lecture:
+        06_self_distillation, section 3.
+
     >>> import torch
     >>> logits = torch.tensor([[0.8, 0.2], [0.3, 0.7], [0.5, 0.5]]).log()
     >>> [round(w, 4) for w in confidence_weights(logits).tolist()]  # 0.8, 0.7 and 0.5, over their sum
@@ -177,6 +186,9 @@ def permuted_soft_targets(
         Furlanello, Lipton, Tschannen, Itti & Anandkumar, "Born-Again Neural Networks", ICML 2018, section 3,
         "dark knowledge with permuted predictions". The text keeps the teacher's arg-max in place, as here;
         the equation of the gradient has the true class there.
+
+    Lecture:
+        06_self_distillation, section 3.
 
     >>> import torch
     >>> logits = torch.tensor([[0.1, 0.6, 0.2, 0.1]]).log()

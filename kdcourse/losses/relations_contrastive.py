@@ -38,6 +38,9 @@ def infonce_loss(student: Tensor, teacher: Tensor, *, temperature: float = 0.1) 
         negatives come from both sides. Contrastive representation distillation (Tian, Krishnan
         & Isola, ICLR 2020) has thousands of stored negatives and another estimator.
 
+    Lecture:
+        05_relations, section 4.
+
     >>> import torch
     >>> eye = torch.eye(2)
     >>> round(infonce_loss(eye, 3 * eye, temperature=1.0).item(), 4)  # log(1 + exp(-1))

@@ -35,6 +35,9 @@ def fsp_matrix(first: Tensor, second: Tensor) -> Tensor:
         Transfer Learning", CVPR 2017, equation 1. A widely used implementation multiplies tensors broadcast
         to (B, C1, C2, HW) and sums; one batched matrix product gives the same.
 
+    Lecture:
+        05_relations, section 3.
+
     >>> import torch
     >>> first = torch.tensor([[[[1.0, 2.0]]]])  # one channel, 1 x 2 pixels
     >>> second = torch.tensor([[[[3.0, 5.0]], [[0.0, 4.0]]]])  # two channels
@@ -80,6 +83,9 @@ def fsp_loss(
         Transfer Learning", CVPR 2017, equations 1 and 2; there the squares are summed over the entries and
         each pair of layers has a weight. torchdistill pools with a maximum and takes the root of the sum,
         RepDistiller averages, as here.
+
+    Lecture:
+        05_relations, section 3.
 
     >>> import torch
     >>> ones, twos = torch.ones(1, 3, 4, 4), torch.full((1, 2, 2, 2), 2.0)
@@ -128,6 +134,9 @@ def ickd_loss(student: Tensor, teacher: Tensor) -> Tensor:
         Liu, Huang, Lin, Xie, Wang, Chang & Liang, "Exploring Inter-Channel Correlation for
         Diversity-Preserved Knowledge Distillation", ICCV 2021, section 3; row normalisation and divisor as in
         the authors' code. torchdistill divides by B once more, so its loss fades as batches grow.
+
+    Lecture:
+        05_relations, section 3.
 
     >>> import torch
     >>> student = torch.tensor([[[[1.0, 0.0]], [[0.0, 1.0]]]])  # two channels that never meet

@@ -47,6 +47,9 @@ def rkd_distance_loss(student: Tensor, teacher: Tensor) -> Tensor:
         squared distances as ‖a‖² + ‖b‖² - 2ab, which loses all digits for embeddings far from the origin
         (20 % error in float32 at an offset of 1000).
 
+    Lecture:
+        05_relations, section 2.
+
     >>> import torch
     >>> line, equilateral = torch.tensor([[0.0], [1.0], [3.0]]), torch.eye(3)
     >>> round(rkd_distance_loss(line, equilateral).item(), 4)  # 1/2, 3/2, 1 and 1, 1, 1: 2 * 2 * 0.125 / 9
@@ -92,6 +95,9 @@ def pkt_loss(student: Tensor, teacher: Tensor) -> Tensor:
         Passalis & Tefas, "Learning Deep Representations with Probabilistic Knowledge Transfer", ECCV 2018,
         section 3. The authors' code divides by B² instead of B, adds 1e-7 to all probabilities and norms,
         and its gradient is NaN at a zero row.
+
+    Lecture:
+        05_relations, section 2.
 
     >>> import torch
     >>> equal, orthogonal = torch.ones(2, 2), torch.eye(2)
@@ -141,6 +147,9 @@ def correlation_congruence_loss(
         2019, section 3 (Gaussian kernel, order 2). Code that is passed around under this name and compares
         sample b with sample b - 1 only is another loss: it depends on the order of the batch.
 
+    Lecture:
+        05_relations, section 2.
+
     >>> import torch
     >>> equal, orthogonal = torch.ones(2, 2), torch.eye(2)
     >>> loss = correlation_congruence_loss(equal, orthogonal, gamma=0.5, order=1)  # K = (1 + cos) / e
@@ -188,6 +197,9 @@ def similarity_preserving_loss(student: Tensor, teacher: Tensor) -> Tensor:
     Source:
         Tung & Mori, "Similarity-Preserving Knowledge Distillation", ICCV 2019, section 3. One widely used
         library divides the rows by the sum of their absolute values instead.
+
+    Lecture:
+        05_relations, section 2.
 
     >>> import torch
     >>> equal, orthogonal = torch.tensor([[1.0, 0.0], [1.0, 0.0]]), torch.eye(2)
@@ -237,6 +249,9 @@ def local_structure_loss(
         section on preserving local structure. The paper writes the divergence with the student first and
         offers several kernels; the authors' code has the teacher first, as here, but puts
         exp(-‖z_i - z_j‖_1 / 100) into the softmax.
+
+    Lecture:
+        12_edge_and_graphs, section 6.
 
     >>> import torch
     >>> student = torch.tensor([[-1.0], [1.0], [0.0]])  # node 2 halfway between 0 and 1: q = 1/2, 1/2

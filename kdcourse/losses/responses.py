@@ -39,6 +39,9 @@ def soft_cross_entropy(student_logits: Tensor, teacher_logits: Tensor, *, temper
         Hinton, Vinyals & Dean, "Distilling the Knowledge in a Neural Network", NIPS 2014 workshop (arXiv
         1503.02531), section 2.
 
+    Lecture:
+        01_soft_targets, section 3.
+
     >>> import torch
     >>> zeros = torch.zeros(3, 4)
     >>> round(soft_cross_entropy(zeros, zeros).item(), 4)  # log 4: both are uniform over four classes
@@ -79,6 +82,9 @@ def soft_target_loss(student_logits: Tensor, teacher_logits: Tensor, *, temperat
         1503.02531), section 2 and equations 2 to 4. The paper writes cross-entropy; the divergence has the
         same gradient. Widely used code often calls ``kl_div`` with its default reduction, which divides by
         C as well.
+
+    Lecture:
+        01_soft_targets, section 4.
 
     >>> import torch
     >>> teacher = torch.tensor([[2.0, 0.0]])
@@ -123,6 +129,9 @@ def kd_loss(
         1503.02531), section 2. The paper gives no weights by name; implementations differ in which term
         alpha multiplies.
 
+    Lecture:
+        01_soft_targets, section 5.
+
     >>> import torch
     >>> logits = torch.zeros(2, 3)
     >>> round(kd_loss(logits, logits, torch.tensor([0, 2]), alpha=0.9).item(), 4)  # 0.1 * log 3
@@ -157,6 +166,9 @@ def logit_matching_loss(student_logits: Tensor, teacher_logits: Tensor) -> Tenso
         Ba & Caruana, "Do Deep Nets Really Need to be Deep?", NIPS 2014, equation 1 (there per training set:
         1/(2T) with T the number of samples); Hinton, Vinyals & Dean (2014), section 2.1, for the limit of
         high temperature.
+
+    Lecture:
+        01_soft_targets, section 4.
 
     >>> import torch
     >>> logit_matching_loss(torch.tensor([[3.0, 4.0]]), torch.zeros(1, 2)).item()  # (9 + 16) / 2
@@ -195,6 +207,9 @@ def generalized_jsd(student_logits: Tensor, teacher_logits: Tensor, *, beta: flo
         Agarwal, Vieillard, Zhou, Stanczyk, Ramos, Geist & Bachem, "On-Policy Distillation of Language Models:
         Learning from Self-Generated Mistakes", ICLR 2024, section 2. Widely used code had the weights of the
         mixture exchanged, and gave 0 at both ends: beta = 0.5 shows neither.
+
+    Lecture:
+        02_better_soft_targets, section 2.
 
     >>> import torch
     >>> sure, unsure = torch.tensor([[99.0, -99.0]]), torch.zeros(1, 2)

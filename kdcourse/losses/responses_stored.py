@@ -38,6 +38,9 @@ def ensemble_soft_targets(teacher_logits: Tensor, *, temperature: float = 1.0) -
         1503.02531), section 1, which names arithmetic and geometric means. Public code has both, and has
         taken the number of teachers from the batch dimension.
 
+    Lecture:
+        02_better_soft_targets, section 7.
+
     >>> import torch
     >>> teachers = torch.tensor([[[999.0, 0.0, 0.0]], [[0.0, 999.0, 0.0]]])  # two teachers, one sample
     >>> ensemble_soft_targets(teachers).tolist()
@@ -76,6 +79,9 @@ def sparse_soft_targets(teacher_logits: Tensor, k: int, *, temperature: float = 
         Wu, Zhang, Peng, Liu, Xiao, Fu & Yuan, "TinyViT: Fast Pretraining Distillation for Small Vision
         Transformers", ECCV 2022, section 3. The code of TinyViT stores float16 values and int16 indices,
         which end at class 32767.
+
+    Lecture:
+        13_pretraining_distillation, section 2.
 
     >>> import torch
     >>> logits = torch.tensor([[0.1, 0.6, 0.3]]).log()
@@ -122,6 +128,9 @@ def densify_soft_targets(values: Tensor, indices: Tensor, num_classes: int) -> T
         Transformers", ECCV 2022, section 3; Shen & Xing, "A Fast Knowledge Distillation Framework for Visual
         Recognition", ECCV 2022, section 3, which also has a variant that renormalises the k values.
 
+    Lecture:
+        13_pretraining_distillation, section 2.
+
     >>> import torch
     >>> densify_soft_targets(torch.tensor([[0.5, 0.25]]), torch.tensor([[3, 0]]), 4).tolist()
     [[0.25, 0.125, 0.125, 0.5]]
@@ -158,6 +167,9 @@ def sparse_soft_cross_entropy(student_logits: Tensor, values: Tensor, indices: T
     Source:
         Wu, Zhang, Peng, Liu, Xiao, Fu & Yuan, "TinyViT: Fast Pretraining Distillation for Small Vision
         Transformers", ECCV 2022, section 3.
+
+    Lecture:
+        13_pretraining_distillation, section 2.
 
     >>> import torch
     >>> values, indices = torch.tensor([[0.5, 0.25]]), torch.tensor([[3, 0]])

@@ -53,6 +53,9 @@ def standardized_soft_target_loss(
         algorithm 1. The authors' code multiplies the loss by a weight of 9 and adds cross-entropy of the
         plain logits.
 
+    Lecture:
+        02_better_soft_targets, section 4.
+
     >>> import torch
     >>> teacher = torch.tensor([[1.0, 2.0, 6.0]])
     >>> loss = standardized_soft_target_loss(10 * teacher - 5, teacher)
@@ -111,6 +114,9 @@ def decoupled_kd_loss(
         Zhao, Cui, Song, Qiu & Liang, "Decoupled Knowledge Distillation", CVPR 2022, section 3. Defaults are
         those of the authors' code for CIFAR-100. That code takes logarithms of softmax outputs, which gives
         infinity where the student is sure of a wrong class, and raises the weight from 0 over 20 epochs.
+
+    Lecture:
+        02_better_soft_targets, section 4.
 
     >>> import torch
     >>> teacher = torch.tensor([[0.0, 1.0, 3.0]])
@@ -181,6 +187,9 @@ def dist_loss(
         4. The authors' code multiplies both terms by T², the paper does not; weights and temperatures differ
         between their experiments.
 
+    Lecture:
+        02_better_soft_targets, section 4.
+
     >>> import torch
     >>> teacher = torch.eye(2) * 99
     >>> same, opposite = dist_loss(teacher, teacher), dist_loss(-teacher, teacher)
@@ -223,6 +232,9 @@ def prime_aware_loss(student: Tensor, teacher: Tensor, log_variance: Tensor) -> 
     Source:
         Zhang, Lan, Dai, Zeng, Bai, Chang & Wei, "Prime-Aware Adaptive Distillation", ECCV 2020, section 3.
         The authors train with plain squared error first.
+
+    Lecture:
+        02_better_soft_targets, section 10.
 
     >>> import torch
     >>> s, t = torch.tensor([[0.0, 0.0]]), torch.tensor([[2.0, 0.0]])

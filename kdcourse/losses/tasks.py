@@ -55,6 +55,9 @@ def bounded_regression_loss(
         Distillation", NIPS 2017, section 3.3 (there half of it is added to the smooth-L1 loss). A popular
         port opens one gate for the whole batch, with mean errors.
 
+    Lecture:
+        08_detection, section 2.
+
     >>> import torch
     >>> truth, teacher = torch.zeros(2, 2), torch.ones(2, 2)  # the teacher's squared errors are 2 and 2
     >>> student = torch.tensor([[3.0, 0.0], [1.0, 0.0]])  # the student's are 9 and 1
@@ -100,6 +103,9 @@ def localization_distillation_loss(
         2022, section 3. The authors' code averages over the bins as well (17 of them make it 17 times
         smaller) and weighs the boxes by the student's score.
 
+    Lecture:
+        08_detection, section 2.
+
     >>> import torch
     >>> teacher = torch.tensor([0.0, -100.0]).expand(1, 4, 2)  # sure of the first of two bins
     >>> student = torch.zeros(1, 4, 2)  # undecided: log 2 per edge
@@ -144,6 +150,9 @@ def class_weighted_soft_cross_entropy(
     Source:
         Chen, Choi, Yu, Han & Chandraker, "Learning Efficient Object Detection Models with Knowledge
         Distillation", NIPS 2017, section 3.2.
+
+    Lecture:
+        08_detection, section 2.
 
     >>> import torch
     >>> zeros = torch.zeros(3, 2)  # both are undecided: each class has p = 1/2, -log q = log 2

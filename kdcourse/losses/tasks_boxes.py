@@ -30,6 +30,9 @@ def distribution_focal_loss(edge_bins: Tensor, target: Tensor) -> Tensor:
         Li, Wang, Wu, Chen, Hu, Li, Tang & Yang, "Generalized Focal Loss: Learning Qualified and Distributed
         Bounding Boxes for Dense Object Detection", NeurIPS 2020, equation 6.
 
+    Lecture:
+        08_detection, section 1.
+
     >>> import torch
     >>> edges = torch.zeros(1, 4, 8)
     >>> round(distribution_focal_loss(edges, torch.full((1, 4), 2.5)).item(), 4)  # log 8: uniform

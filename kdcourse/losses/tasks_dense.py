@@ -60,6 +60,9 @@ def segmentation_kd_loss(
         2019, section 3 (pixel-wise distillation). The authors' code has cross-entropy at T = 1, counts every
         pixel, and sums over the batch, so it grows with the batch size.
 
+    Lecture:
+        09_segmentation, section 2.
+
     >>> import torch
     >>> student, teacher = torch.zeros(1, 2, 1, 2), torch.zeros(1, 2, 1, 2)
     >>> student[0, 0, 0, 1] = 5.0  # they differ in the second pixel, which does not count
@@ -107,6 +110,9 @@ def pairwise_similarity_loss(student: Tensor, teacher: Tensor) -> Tensor:
         Liu, Chen, Liu, Qin, Luo & Wang, "Structured Knowledge Distillation for Semantic Segmentation", CVPR
         2019, section 3 (pair-wise distillation). The authors' code max-pools to 2 x 2 pixels first and
         detaches the norms: the same value, but not its gradient.
+
+    Lecture:
+        09_segmentation, section 5.
 
     >>> import torch
     >>> student = torch.tensor([[[[1.0, 2.0]]]])  # two pixels that point the same way: all cosines are 1
@@ -159,6 +165,9 @@ def critic_hinge_loss(student_scores: Tensor, teacher_scores: Tensor) -> Tensor:
         2019, section 3 (holistic distillation), has a Wasserstein critic with a gradient penalty instead; the
         hinge is that of Lim & Ye, "Geometric GAN", 2017 (arXiv 1705.02894), and steadier with spectral norms.
 
+    Lecture:
+        09_segmentation, section 6.
+
     >>> import torch
     >>> critic_hinge_loss(torch.tensor([-2.0, 0.5]), torch.tensor([3.0, 0.5])).item()  # 0.5 / 2 + 1.5 / 2
     1.0
@@ -188,6 +197,9 @@ def adversarial_loss(student_scores: Tensor) -> Tensor:
     Source:
         Liu, Chen, Liu, Qin, Luo & Wang, "Structured Knowledge Distillation for Semantic Segmentation", CVPR
         2019, section 3 (holistic distillation); as in Lim & Ye, "Geometric GAN", 2017 (arXiv 1705.02894).
+
+    Lecture:
+        09_segmentation, section 6.
 
     >>> import torch
     >>> adversarial_loss(torch.tensor([1.0, 3.0])).item()

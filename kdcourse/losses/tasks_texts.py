@@ -43,6 +43,9 @@ def attention_score_loss(student_scores: Tensor, teacher_scores: Tensor, mask: T
         what is below -100 to zero on both sides and averages over all pairs, so padding dilutes the loss, and
         padded queries count.
 
+    Lecture:
+        11_language, section 2.
+
     >>> import torch
     >>> student, teacher = torch.zeros(1, 1, 2, 2), torch.tensor([[[[3.0, -1e4], [7.0, -1e4]]]])
     >>> attention_score_loss(student, teacher, torch.tensor([[1, 0]])).item()  # the second token is padding
@@ -82,6 +85,9 @@ def attention_distribution_loss(student_scores: Tensor, teacher_scores: Tensor, 
     Source:
         Sun, Yu, Song, Liu, Yang & Zhou, "MobileBERT: a Compact Task-Agnostic BERT for Resource-Limited
         Devices", ACL 2020, section 3.3 (attention transfer).
+
+    Lecture:
+        11_language, section 2.
 
     >>> import torch
     >>> student, teacher = torch.zeros(1, 1, 2, 2), torch.tensor([[[[1.0, 3.0], [5.0, 5.0]]]]).log()
@@ -124,6 +130,9 @@ def hidden_state_loss(student: Tensor, teacher: Tensor, mask: Tensor) -> Tensor:
         Jiao et al., "TinyBERT: Distilling BERT for Natural Language Understanding", Findings of EMNLP 2020,
         section 3.1. The authors' code averages over padding as well.
 
+    Lecture:
+        11_language, section 2.
+
     >>> import torch
     >>> student, teacher = torch.zeros(1, 2, 2), torch.tensor([[[1.0, 3.0], [50.0, 50.0]]])
     >>> hidden_state_loss(student, teacher, torch.tensor([[1, 0]])).item()  # (1 + 9) / 2
@@ -158,6 +167,9 @@ def hidden_cosine_loss(student: Tensor, teacher: Tensor, mask: Tensor) -> Tensor
     Source:
         Sanh, Debut, Chaumond & Wolf, "DistilBERT, a distilled version of BERT: smaller, faster, cheaper and
         lighter", EMC2 workshop at NeurIPS 2019, section 3 ("cosine embedding loss").
+
+    Lecture:
+        11_language, section 2.
 
     >>> import torch
     >>> student, teacher = torch.tensor([[[1.0, 0.0], [1.0, 1.0]]]), torch.tensor([[[0.0, 5.0], [2.0, 2.0]]])

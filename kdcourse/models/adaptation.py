@@ -32,6 +32,9 @@ class FeatureAutoEncoder(nn.Module):
         2019, section 3.1. The paper's auto-encoder has strided convolutions, so that the code has a student's
         smaller map; this one keeps the size.
 
+    Lecture:
+        09_segmentation, section 7.
+
     >>> import torch
     >>> code, reconstruction = FeatureAutoEncoder(12, 4)(torch.zeros(2, 12, 5, 6))
     >>> code.shape, reconstruction.shape

@@ -43,6 +43,9 @@ def cifar_resnet(depth: int, *, classes: int = 10, channels: int = 3) -> StagedN
         A `StagedNet` with stages ``stem`` (B, 16, 32, 32), ``group1`` (B, 16, 32, 32), ``group2`` (B, 32,
         16, 16) and ``group3`` (B, 64, 8, 8) for 32x32 images.
 
+    Lecture:
+        00_start_here, section 1.
+
     >>> from kdcourse.models import count_parameters
     >>> [round(count_parameters(cifar_resnet(depth)) / 1e6, 2) for depth in (20, 56, 110)]
     [0.27, 0.85, 1.73]

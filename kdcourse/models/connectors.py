@@ -51,6 +51,9 @@ def conv_regressor(
         as an adapter: Chen, Choi, Yu, Han & Chandraker, "Learning Efficient Object Detection Models with
         Knowledge Distillation", NIPS 2017. Widely used code adds batch norm and a ReLU.
 
+    Lecture:
+        03_hints_and_factors, section 3.
+
     >>> import torch
     >>> regressor = conv_regressor(2, 1)
     >>> with torch.no_grad():
@@ -94,6 +97,9 @@ def linear_regressor(in_features: int, out_features: int) -> nn.Sequential:
         Romero, Ballas, Kahou, Chassang, Gatta & Bengio, "FitNets: Hints for Thin Deep Nets", ICLR 2015,
         section 2.2, which weighs it against the convolutional one.
 
+    Lecture:
+        03_hints_and_factors, section 3.
+
     >>> import torch
     >>> linear_regressor(8, 3)(torch.zeros(5, 2, 2, 2)).shape
     torch.Size([5, 3])
@@ -135,6 +141,9 @@ def projector(
         Miles & Mikolajczyk, "Understanding the Role of the Projector in Knowledge Distillation", AAAI 2024.
         A batch norm without the small constant in the denominator, as some published recipes have it, is
         refused by PyTorch in training; 1e-4 is that of the authors' ImageNet code.
+
+    Lecture:
+        03_hints_and_factors, section 7.
 
     >>> import torch
     >>> feature = torch.tensor([[1.0, 5.0], [3.0, 5.0]])

@@ -43,6 +43,9 @@ def noise_contrastive_loss(
         Hyvärinen, "Noise-contrastive estimation", AISTATS 2010. The authors' code adds 1e-7 to each
         denominator, which changes the value by 0.05 % at K = 4096, N = 50,000.
 
+    Lecture:
+        05_relations, section 4.
+
     >>> import torch
     >>> positive, negative = torch.zeros(1), torch.zeros(1, 2)
     >>> # K = N and Z = 1: a score of zero is as likely positive as negative, 3 times log 2
@@ -101,6 +104,9 @@ class ContrastiveMemory(nn.Module):
         Tian, Krishnan & Isola, "Contrastive Representation Distillation", ICLR 2020, section 3 and the
         authors' code, which takes K = 16384 by default and lets a sample be its own negative. Its widely used
         ports differ; one could not draw negatives by itself.
+
+    Lecture:
+        05_relations, section 4.
 
     >>> import torch
     >>> memory = ContrastiveMemory(100, student_dim=8, teacher_dim=12, embedding_dim=4, negatives=20)
@@ -236,6 +242,9 @@ class InBatchContrast(nn.Module):
     Source:
         As `ContrastiveMemory`; van den Oord, Li & Vinyals, "Representation Learning with Contrastive
         Predictive Coding", 2018 (arXiv 1807.03748), for the loss.
+
+    Lecture:
+        05_relations, section 4.
 
     >>> import torch
     >>> contrast = InBatchContrast(8, 12, 4)

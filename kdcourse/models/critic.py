@@ -26,6 +26,9 @@ class SpectralConv2d(nn.Conv2d):
         Miyato, Kataoka, Koyama & Yoshida, "Spectral Normalization for Generative Adversarial Networks", ICLR
         2018, algorithm 1.
 
+    Lecture:
+        10_generative, section 2.
+
     >>> layer = SpectralConv2d(1, 2, 1)
     >>> with torch.no_grad():
     ...     _ = layer.weight.copy_(torch.tensor([3.0, 4.0]).view(2, 1, 1, 1))
@@ -95,6 +98,9 @@ class ScoreMapCritic(nn.Module):
         2019, section 3 (holistic distillation); smaller, without self-attention, and with the hinge loss and
         spectral norm instead of the authors' gradient penalty, with which others report divergence. The
         paper shows the critic the image; the authors' code does not.
+
+    Lecture:
+        09_segmentation, section 6.
 
     >>> critic = ScoreMapCritic(4, width=8)
     >>> critic(torch.randn(5, 4, 12, 8)).shape

@@ -17,6 +17,9 @@ class Detection(NamedTuple):
 
     classes: (B, h, w, K + 1) logits; the last is background.
     edges: (B, h, w, 4, n) logits: for the left, top, right and bottom edge a distribution over n distances.
+
+    Lecture:
+        08_detection, section 1.
     """
 
     classes: Tensor
@@ -66,6 +69,9 @@ def small_detector(
         Tian, Shen, Chen & He, "FCOS", ICCV 2019, for places instead of anchors; Li et al., "Generalized Focal
         Loss", NeurIPS 2020, for edges as distributions.
 
+    Lecture:
+        08_detection, section 1.
+
     >>> found = small_detector()(torch.zeros(2, 1, 32, 32))
     >>> found.classes.shape, found.edges.shape
     (torch.Size([2, 8, 8, 6]), torch.Size([2, 8, 8, 4, 16]))
@@ -77,6 +83,9 @@ def small_detector(
 
 def grid_places(height: int, width: int, stride: int, device: torch.device | str = "cpu") -> Tensor:
     """The pixel (x, y) in the middle of each place's cell: (h, w, 2) for an image of that size.
+
+    Lecture:
+        08_detection, section 1.
 
     >>> grid_places(8, 8, 4)[0].tolist()
     [[2.0, 2.0], [6.0, 2.0]]
@@ -101,6 +110,9 @@ def assign_boxes(labels: Tensor, boxes: Tensor, places: Tensor, kinds: int) -> t
     Returns:
         (classes (B, h, w), edges (B, h, w, 4)): the class, and the distances in pixels from the place to the
         left, top, right and bottom edge of its box (zeros on background).
+
+    Lecture:
+        08_detection, section 1.
     """
     x, y = places.unbind(-1)
     x1, y1, x2, y2 = boxes[:, :, None, None].unbind(-1)  # (B, M, 1, 1)
@@ -115,13 +127,21 @@ def assign_boxes(labels: Tensor, boxes: Tensor, places: Tensor, kinds: int) -> t
 
 
 def edge_distances(edges: Tensor) -> Tensor:
-    """The expected distance in pixels of each edge: logits (..., 4, n) -> (..., 4)."""
+    """The expected distance in pixels of each edge: logits (..., 4, n) -> (..., 4).
+
+    Lecture:
+        08_detection, section 1.
+    """
     bins = torch.arange(edges.shape[-1], dtype=edges.dtype, device=edges.device)
     return (edges.softmax(dim=-1) * bins).sum(dim=-1)
 
 
 def boxes_from_edges(places: Tensor, distances: Tensor) -> Tensor:
-    """Boxes x1, y1, x2, y2 (..., 4) from places (..., 2) and the distances (..., 4) to their edges."""
+    """Boxes x1, y1, x2, y2 (..., 4) from places (..., 2) and the distances (..., 4) to their edges.
+
+    Lecture:
+        08_detection, section 1.
+    """
     return torch.cat([places - distances[..., :2], places + distances[..., 2:]], dim=-1)
 
 
@@ -141,6 +161,9 @@ def found_boxes(
 
     Returns:
         For each image a dictionary of boxes (n, 4), scores (n,) and labels (n,), the surest first.
+
+    Lecture:
+        08_detection, section 1.
     """
     scores, labels = found.classes.softmax(dim=-1)[..., :-1].max(dim=-1)
     boxes = boxes_from_edges(places, edge_distances(found.edges))

@@ -67,6 +67,9 @@ class CascadedGroupAttention(nn.Module):
         Group Attention", CVPR 2023; the convolution of the queries and the ReLU before P as in the official
         code.
 
+    Lecture:
+        13_pretraining_distillation, section 4.
+
     >>> CascadedGroupAttention(8, heads=2, window=4)(torch.zeros(2, 8, 6, 8)).shape
     torch.Size([2, 8, 6, 8])
     """
@@ -114,6 +117,9 @@ class EfficientViTBlock(nn.Sequential):
     """One layer of attention between two pairs of a depthwise convolution and a perceptron.
 
     Shapes: (B, C, H, W) -> the same.
+
+    Lecture:
+        13_pretraining_distillation, section 4, through `efficient_vit`.
     """
 
     def __init__(
@@ -189,6 +195,9 @@ def efficient_vit(
         Liu, Peng, Zheng, Yang, Hu & Yuan, "EfficientViT: Memory Efficient Vision Transformer With Cascaded
         Group Attention", CVPR 2023. EfficientViT-M0 is ``efficient_vit((64, 128, 192), (1, 2, 3), (4, 4, 4),
         (7, 7, 7), classes=1000, channels=3, stem_strides=(2, 2, 2, 2), key_dim=16, kernels=(5, 5, 5, 5))``.
+
+    Lecture:
+        13_pretraining_distillation, section 4.
 
     >>> net = efficient_vit()
     >>> net(torch.zeros(2, 1, 16, 16)).shape, net.stage_names

@@ -25,6 +25,9 @@ class MultiExitNet(nn.Module):
         Teerapittayanon, McDanel & Kung, "BranchyNet", ICPR 2016; Zhang et al., "Be Your Own Teacher",
         ICCV 2019, for exits that learn from the deepest.
 
+    Lecture:
+        06_self_distillation, section 4, through `exit_mlp`.
+
     >>> import torch
     >>> net = exit_mlp(64, 32, 16, 10)
     >>> [tuple(logits.shape) for logits in net(torch.zeros(5, 1, 8, 8))]
@@ -61,6 +64,9 @@ def exit_mlp(*sizes: int) -> MultiExitNet:
         sizes: input, hidden and output sizes, as of `mlp`. With one hidden layer there is one exit, its end.
 
     The layers of the main path get the same initial values as those of ``mlp(*sizes)`` from the same seed.
+
+    Lecture:
+        06_self_distillation, section 4.
     """
     net = mlp(*sizes)
     return MultiExitNet(net, [nn.Linear(size, sizes[-1]) for size in sizes[1:-2]])

@@ -38,6 +38,9 @@ class Paraphraser(nn.Module):
         Kim, Park & Kwak, "Paraphrasing Complex Network: Network Compression via Factor Transfer", NeurIPS
         2018, section 3.1; layers and slope as in the authors' code, which has no batch norm.
 
+    Lecture:
+        03_hints_and_factors, section 9.
+
     >>> import torch
     >>> factor, reconstruction = Paraphraser(8)(torch.zeros(5, 8, 3, 4))
     >>> factor.shape, reconstruction.shape
@@ -78,6 +81,9 @@ class Translator(nn.Module):
     Source:
         Kim, Park & Kwak, "Paraphrasing Complex Network: Network Compression via Factor Transfer", NeurIPS
         2018, section 3.2. Widely used code puts batch norm into this half only; the authors' has none.
+
+    Lecture:
+        03_hints_and_factors, section 9.
 
     >>> import torch
     >>> Translator(6, 4)(torch.zeros(5, 6, 3, 4)).shape

@@ -24,6 +24,9 @@ class GraphConv(nn.Module):
         Kipf & Welling, "Semi-Supervised Classification with Graph Convolutional Networks", ICLR 2017,
         equation 2.
 
+    Lecture:
+        12_edge_and_graphs, section 5, through `GraphNet`.
+
     >>> layer = GraphConv(1, 1)
     >>> _ = nn.init.ones_(layer.linear.weight)
     >>> means = layer(torch.tensor([[4.0], [2.0], [7.0]]), torch.tensor([[0, 1], [1, 0]]))
@@ -55,6 +58,9 @@ class GraphNet(nn.Module):
     Args:
         sizes: of the input, the hidden layers and the output.
         dropout: probability of dropping a hidden feature while training.
+
+    Lecture:
+        12_edge_and_graphs, section 5.
 
     >>> logits, features = GraphNet(8, 16, 5)(torch.zeros(7, 8), torch.zeros(2, 0, dtype=torch.long), True)
     >>> logits.shape, features["hidden1"].shape

@@ -31,6 +31,9 @@ class ONEGate(nn.Module):
         Lan, Zhu & Gong, "Knowledge Distillation by On-the-Fly Native Ensemble", NeurIPS 2018; layers as in
         the authors' code. In training mode the batch norm needs two samples at least.
 
+    Lecture:
+        07_online_distillation, section 8.
+
     >>> import torch
     >>> gate = ONEGate(8, 3)(torch.randn(5, 8, 4, 2))
     >>> gate.shape, bool((gate.sum(dim=1) - 1).abs().max() < 1e-6)
@@ -74,6 +77,9 @@ class MultiBranchNet(nn.Module):
 
     Source:
         Lan, Zhu & Gong, "Knowledge Distillation by On-the-Fly Native Ensemble", NeurIPS 2018.
+
+    Lecture:
+        07_online_distillation, section 8.
 
     >>> trunk = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU())
     >>> branches = [nn.Sequential(nn.Flatten(), nn.Linear(4 * 6 * 6, 10)) for _ in range(3)]

@@ -32,6 +32,9 @@ def smoothed_relu(z: Tensor, q: float = 3) -> Tensor:
         Allen-Zhu & Li, "Towards Understanding Ensemble, Knowledge Distillation and Self-Distillation in Deep
         Learning", ICLR 2023, section 3 (there with a threshold between the pieces, here 1).
 
+    Lecture:
+        17_why_multi_view, section 2.
+
     >>> smoothed_relu(torch.tensor([-1.0, 0.0, 0.5, 1.0, 2.0]), q=2)
     tensor([0.0000, 0.0000, 0.1250, 0.5000, 1.5000])
     """
@@ -74,6 +77,9 @@ class PatchNet(nn.Module):
     Source:
         Allen-Zhu & Li, "Towards Understanding Ensemble, Knowledge Distillation and Self-Distillation in Deep
         Learning", ICLR 2023, section 3.
+
+    Lecture:
+        17_why_multi_view, section 2.
 
     >>> net = PatchNet(noise_size=3, neurons=1)
     >>> with torch.no_grad():  # the neuron of class 0 sees feature 1, that of class 1 nothing

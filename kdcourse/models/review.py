@@ -41,6 +41,9 @@ class ReviewFusion(nn.Module):
         Chen, Liu, Zhao & Jia, "Distilling Knowledge via Knowledge Review", CVPR 2021, section 3; details as
         in the authors' code, which allows square maps only.
 
+    Lecture:
+        03_hints_and_factors, section 11.
+
     >>> import torch
     >>> fusion = ReviewFusion(3, 4, 5)
     >>> output, fused, maps = fusion(torch.randn(2, 3, 6, 4), torch.randn(2, 4, 3, 2))
@@ -100,6 +103,9 @@ class KnowledgeReview(nn.Module):
 
     Source:
         Chen, Liu, Zhao & Jia, "Distilling Knowledge via Knowledge Review", CVPR 2021, section 3.
+
+    Lecture:
+        03_hints_and_factors, section 11.
 
     >>> import torch
     >>> review = KnowledgeReview([4, 8], [6, 12])

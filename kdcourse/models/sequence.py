@@ -28,6 +28,9 @@ class EncoderLayer(nn.Module):
     Source:
         Vaswani et al., "Attention Is All You Need", NeurIPS 2017, section 3.2; Xiong et al., "On Layer
         Normalization in the Transformer Architecture", ICML 2020, for the place of the norms.
+
+    Lecture:
+        11_language, section 1, through `SequenceNet`.
     """
 
     def __init__(self, width: int, heads: int):
@@ -67,6 +70,9 @@ class SequenceNet(nn.Module):
 
     Raises:
         ValueError: sizes that do not fit; texts that are too long.
+
+    Lecture:
+        11_language, section 1.
 
     >>> net = SequenceNet(vocabulary=12, length=16, width=8, heads=2, layers=3)
     >>> logits, features = net(torch.ones(4, 10, dtype=torch.long), return_features=True)

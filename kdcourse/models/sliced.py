@@ -41,6 +41,9 @@ class WidthSlicedNet(nn.Module):
         tiny net's weights are a slice of the augmented net's. Their code slices inside each layer; here the
         whole net is sliced at once, so that any architecture serves.
 
+    Lecture:
+        14_netaug, section 2.
+
     >>> from kdcourse.models import mlp
     >>> net = WidthSlicedNet(lambda *w: mlp(64, *w, 10), widths=(4, 4), widest=(16, 16))
     >>> net(torch.zeros(5, 64)).shape, net(torch.zeros(5, 64), widths=(4, 16)).shape

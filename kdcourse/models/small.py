@@ -18,6 +18,9 @@ def mlp(*sizes: int, dropout: float = 0.0) -> StagedNet:
     Returns:
         A `StagedNet` with stages ``hidden1``, ``hidden2``, ... (features after the ReLU, shape (B, size)).
 
+    Lecture:
+        00_start_here, section 1.
+
     >>> mlp(64, 32, 16, 10).stage_names
     ('hidden1', 'hidden2')
     """
@@ -56,6 +59,9 @@ def small_cnn(
 
     Returns:
         A `StagedNet` with stages ``conv1``, ``conv2``, ... (features after the ReLU, shape (B, width, h, w)).
+
+    Lecture:
+        00_start_here, section 1.
 
     >>> from kdcourse.models import count_parameters
     >>> count_parameters(small_cnn())

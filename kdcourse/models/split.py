@@ -39,6 +39,9 @@ def quantize(code: Tensor, bits: int) -> Tensor:
         Efficient Integer-Arithmetic-Only Inference", CVPR 2018, section 2.1; the straight-through gradient of
         Bengio, Léonard & Courville, arXiv:1308.3432 (2013).
 
+    Lecture:
+        12_edge_and_graphs, section 2.
+
     >>> quantize(torch.tensor([[0.0, 0.4, 0.6, 3.0]]), bits=2)  # steps of 1
     tensor([[0., 0., 1., 3.]])
     """
@@ -61,6 +64,9 @@ def payload_bytes(shape: Sequence[int], bits: int | None) -> int:
 
     Returns:
         ``ceil(numbers * bits / 8) + 8``, or ``4 * numbers``.
+
+    Lecture:
+        12_edge_and_graphs, section 2.
 
     >>> payload_bytes((3, 4, 4), bits=8), payload_bytes((3, 4, 4), bits=2), payload_bytes((3, 4, 4), None)
     (56, 20, 192)
@@ -93,6 +99,9 @@ class SplitNet(nn.Module):
     Source:
         Matsubara, Baidya, Callegaro, Levorato & Singh, "Distilled Split Deep Neural Networks for
         Edge-Assisted Real-Time Systems", HotEdgeVideo 2019.
+
+    Lecture:
+        12_edge_and_graphs, section 3.
 
     >>> net = SplitNet(nn.Linear(6, 2), nn.Linear(2, 6), nn.Linear(6, 10), bits=4)
     >>> logits, features = net(torch.randn(5, 6), return_features=True)

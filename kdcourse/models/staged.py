@@ -19,6 +19,9 @@ class StagedNet(nn.Module):
     Attributes:
         stage_names: the names, from input to output.
 
+    Lecture:
+        04_attention_and_activations, section 1.
+
     >>> import torch
     >>> net = StagedNet({"hidden": nn.Linear(4, 3)}, nn.Linear(3, 2))
     >>> logits, features = net(torch.zeros(5, 4), return_features=True)
@@ -47,5 +50,9 @@ class StagedNet(nn.Module):
 
 
 def count_parameters(model: nn.Module) -> int:
-    """Number of trainable parameters."""
+    """Number of trainable parameters.
+
+    Lecture:
+        00_start_here, section 1.
+    """
     return sum(p.numel() for p in model.parameters() if p.requires_grad)

@@ -39,6 +39,9 @@ class MBConv(nn.Module):
         Sandler, Howard, Zhu, Zhmoginov & Chen, "MobileNetV2: Inverted Residuals and Linear Bottlenecks", CVPR
         2018; as TinyViT uses it (Wu et al., ECCV 2022).
 
+    Lecture:
+        13_pretraining_distillation, section 4.
+
     >>> MBConv(8)(torch.zeros(2, 8, 5, 6)).shape
     torch.Size([2, 8, 5, 6])
     """
@@ -99,6 +102,9 @@ class WindowAttention(nn.Module):
         Transformers", ECCV 2022; the bias by absolute offsets is that of Graham et al., "LeViT", ICCV 2021.
         The official code keeps a copy of the bias for evaluation, which grows stale when weights are loaded
         into a net that is in evaluation mode already; here there is no copy.
+
+    Lecture:
+        13_pretraining_distillation, section 4.
 
     >>> WindowAttention(8, heads=2, window=4)(torch.zeros(2, 8, 6, 8)).shape
     torch.Size([2, 8, 6, 8])
@@ -164,7 +170,11 @@ class TinyViTBlock(nn.Module):
 
     Shapes: (B, C, H, W) -> the same.
 
-    Source: Wu et al., "TinyViT", ECCV 2022, and the official code.
+    Source:
+        Wu et al., "TinyViT", ECCV 2022, and the official code.
+
+    Lecture:
+        13_pretraining_distillation, section 4.
     """
 
     def __init__(
@@ -207,8 +217,12 @@ class PositionEmbedding(nn.Module):
 
     Shapes: (B, C, H, W) -> the same.
 
-    Source: Vaswani et al., "Attention Is All You Need", NeurIPS 2017, section 3.5; learned: Dosovitskiy et
-        al., "An Image is Worth 16x16 Words", ICLR 2021.
+    Source:
+        Vaswani et al., "Attention Is All You Need", NeurIPS 2017, section 3.5; learned: Dosovitskiy et al.,
+        "An Image is Worth 16x16 Words", ICLR 2021.
+
+    Lecture:
+        13_pretraining_distillation, section 4.
     """
 
     def __init__(self, channels: int, height: int, width: int, kind: str):
@@ -278,6 +292,9 @@ def tiny_vit(
         Transformers", ECCV 2022. TinyViT-5M is ``tiny_vit((64, 128, 160, 320), (2, 2, 6, 2), (4, 5, 10),
         (7, 14, 7), classes=1000, size=224, channels=3, stem_strides=(2, 2))``; its regularisation by
         stochastic depth is left out.
+
+    Lecture:
+        13_pretraining_distillation, section 4.
 
     >>> net = tiny_vit()
     >>> net(torch.zeros(2, 1, 16, 16)).shape, net.stage_names

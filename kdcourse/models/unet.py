@@ -33,6 +33,9 @@ class UNet(nn.Module):
         Ronneberger, Fischer & Brox, "U-Net: Convolutional Networks for Biomedical Image Segmentation", MICCAI
         2015; one convolution a level instead of two, padded, and doubling instead of transposed convolutions.
 
+    Lecture:
+        10_generative, section 1.
+
     >>> output, features = UNet(1, 3, width=4)(torch.zeros(2, 1, 16, 12), return_features=True)
     >>> output.shape, features["middle"].shape
     (torch.Size([2, 3, 16, 12]), torch.Size([2, 16, 4, 3]))

@@ -43,6 +43,9 @@ class VIDHead(nn.Module):
         CVPR 2019. Widely used code leaves the batch norm out, and takes log(1 + exp(raw)) as it
         stands, which overflows where softplus does not.
 
+    Lecture:
+        03_hints_and_factors, section 10.
+
     >>> import torch
     >>> mean, raw_scale = VIDHead(4, 6)(torch.randn(5, 4, 3, 2))
     >>> mean.shape, round(torch.nn.functional.softplus(raw_scale[0]).item(), 3)
@@ -113,6 +116,9 @@ class PrimeAwareHead(nn.Module):
         Zhang, Lan, Dai, Zeng, Bai, Chang & Wei, "Prime-Aware Adaptive Distillation", ECCV 2020; the linear
         layer with batch norm as in widely used code, which adds a small constant to the variance instead of
         the bound.
+
+    Lecture:
+        02_better_soft_targets, section 10.
 
     >>> import torch
     >>> log_variance = PrimeAwareHead(4, 6, clamp=2.0)(1000 * torch.randn(5, 4))

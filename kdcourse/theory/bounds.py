@@ -11,7 +11,11 @@ from kdcourse.models._checks import check_sizes
 
 
 class BoundTerms(NamedTuple):
-    """The terms of `distillation_bound`; `total` is their sum, an upper bound on an error rate."""
+    """The terms of `distillation_bound`; `total` is their sum, an upper bound on an error rate.
+
+    Lecture:
+        15_why_risk_and_bounds, section 7, through `distillation_bound`.
+    """
 
     training: float
     distillation: float
@@ -50,6 +54,9 @@ def linear_complexity(inputs: Tensor, weight_norm: float, *, gamma: float, class
         Vector contraction of Maurer, "A Vector-Contraction Inequality for Rademacher Complexities", ALT 2016:
         the softmax probability of one class changes by at most sqrt(1/8) a unit of its logits, which gives
         the factor sqrt(2) / sqrt(8) = 1/2; then Cauchy-Schwarz and Jensen.
+
+    Lecture:
+        15_why_risk_and_bounds, section 7.
 
     >>> import torch
     >>> linear_complexity(torch.ones(4, 1), 2.0, gamma=0.5, classes=9)
@@ -108,6 +115,9 @@ def distillation_bound(
     Source:
         Hsu, Ji, Telgarsky & Wang, "Generalization Bounds via Distillation", ICLR 2021, gave the idea; this
         form, without their factor for data augmentation, is derived in lecture 15.
+
+    Lecture:
+        15_why_risk_and_bounds, section 7.
 
     >>> import torch
     >>> sure = torch.tensor([[50.0, 0.0]]).expand(1000, 2)

@@ -43,6 +43,9 @@ def empirical_ntk(model: nn.Module, x1: Tensor, x2: Tensor | None = None, *, mem
         Jacot, Gabriel & Hongler, "Neural Tangent Kernel: Convergence and Generalization in Neural Networks",
         NeurIPS 2018, section 4 (there with one kernel for each pair of outputs; this is the trace).
 
+    Lecture:
+        16_why_ntk, section 1.
+
     >>> net = nn.Linear(2, 3)  # each output's gradient is the input, and 1 for its bias
     >>> empirical_ntk(net, torch.tensor([[1.0, 2.0]]), torch.tensor([[3.0, 0.0], [0.0, 1.0]]))
     tensor([[12.,  9.]])
@@ -94,6 +97,9 @@ def relu_nngp(x1: Tensor, x2: Tensor, *, depth: int) -> Tensor:
         Cho & Saul, "Kernel Methods for Deep Learning", NeurIPS 2009 (the arc-cosine kernel of order one); Lee
         et al., "Deep Neural Networks as Gaussian Processes", ICLR 2018.
 
+    Lecture:
+        16_why_ntk, section 4, through `relu_ntk`.
+
     >>> x = torch.tensor([[1.0, 0.0], [0.0, 2.0]])
     >>> relu_nngp(x, x, depth=1)  # at a right angle kappa_1 is 1 / pi
     tensor([[1.0000, 0.6366],
@@ -125,6 +131,9 @@ def relu_ntk(x1: Tensor, x2: Tensor, *, depth: int) -> Tensor:
     Source:
         Jacot, Gabriel & Hongler, "Neural Tangent Kernel: Convergence and Generalization in Neural Networks",
         NeurIPS 2018, theorem 1, with the ReLU's kernels in closed form.
+
+    Lecture:
+        16_why_ntk, section 4.
 
     >>> x = torch.tensor([[1.0, 0.0], [0.0, 2.0]])
     >>> relu_ntk(x, x, depth=1)  # at a right angle kappa_1 = 1 / pi, and Theta^0 is zero

@@ -23,6 +23,9 @@ def principal_angle(first: Tensor, second: Tensor) -> Tensor:
     Raises:
         ValueError: unequal shapes, a vector of zeros (it has no direction).
 
+    Lecture:
+        16_why_ntk, section 7.
+
     >>> round(principal_angle(torch.tensor([1.0, 0.0]), torch.tensor([-3.0, 3.0])).item(), 4)  # pi / 4
     0.7854
     """
@@ -62,6 +65,9 @@ def linear_student(teacher_weights: Tensor, inputs: Tensor) -> Tensor:
     Source:
         Phuong & Lampert, "Towards Understanding Knowledge Distillation", ICML 2019, section 3 (theorem 1, for
         the logistic loss with soft targets; for squared error it is classical).
+
+    Lecture:
+        16_why_ntk, section 6.
 
     >>> linear_student(torch.tensor([1.0, 2.0, 3.0]), torch.tensor([[0.0, 5.0, 0.0]]))
     tensor([0., 2., 0.])

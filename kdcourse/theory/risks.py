@@ -25,6 +25,9 @@ def empirical_risk(losses: Tensor, labels: Tensor) -> Tensor:
     Source:
         Menon, Rawat, Reddi, Kim & Kumar, "A Statistical Perspective on Distillation", ICML 2021, section 2.
 
+    Lecture:
+        15_why_risk_and_bounds, section 1.
+
     >>> import torch
     >>> empirical_risk(torch.tensor([[1.0, 5.0], [2.0, 8.0]]), torch.tensor([0, 1])).item()
     4.5
@@ -54,6 +57,9 @@ def bayes_distilled_risk(class_probabilities: Tensor, losses: Tensor) -> Tensor:
 
     Source:
         Menon et al., "A Statistical Perspective on Distillation", ICML 2021, section 3.
+
+    Lecture:
+        15_why_risk_and_bounds, section 1.
 
     >>> import torch
     >>> bayes_distilled_risk(torch.tensor([[0.75, 0.25]]), torch.tensor([[1.0, 5.0]])).item()
@@ -87,6 +93,9 @@ def distillation_error(
     Source:
         Hsu, Ji, Telgarsky & Wang, "Generalization Bounds via Distillation", ICLR 2021, section 1; the form on
         a sample, at the label, is that of the course's notes.
+
+    Lecture:
+        15_why_risk_and_bounds, section 8, through `distillation_bound`.
 
     >>> import torch
     >>> student, teacher = torch.tensor([[0.0, 0.0]]), torch.tensor([[0.0, 3.0]]).log()  # 1/2 and 1

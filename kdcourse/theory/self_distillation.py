@@ -11,7 +11,11 @@ from kdcourse.models._checks import check_sizes
 
 
 class SelfDistillation(NamedTuple):
-    """What the rounds of `kernel_self_distillation` give, one row a round."""
+    """What the rounds of `kernel_self_distillation` give, one row a round.
+
+    Lecture:
+        17_why_multi_view, section 8, through `kernel_self_distillation`.
+    """
 
     predictions: Tensor  # (R, n)
     coefficients: Tensor  # (R, n)
@@ -61,6 +65,9 @@ def kernel_self_distillation(
     Source:
         Mobahi, Farajtabar & Bartlett, "Self-Distillation Amplifies Regularization in Hilbert Space", NeurIPS
         2020, section 3 (with G their Gram matrix of the Green's function).
+
+    Lecture:
+        17_why_multi_view, section 8.
 
     >>> rounds = kernel_self_distillation(torch.diag(torch.tensor([3.0, 1.0])), torch.ones(2),
     ...                                   rounds=2, penalty=1.0)

@@ -55,6 +55,9 @@ def fit_with_critic(
         By turns, one step each: Goodfellow et al., "Generative Adversarial Nets", NeurIPS 2014, algorithm 1;
         the falling rate as in Isola, Zhu, Zhou & Efros, "Image-to-Image Translation with Conditional
         Adversarial Networks", CVPR 2017, code.
+
+    Lecture:
+        09_segmentation, section 6.
     """
     if steps < 1:
         raise ValueError(f"steps: expected at least 1, got {steps}")

@@ -21,6 +21,9 @@ class Batches:
         seeds: one integer, or a sequence of S integers for stacked tensors; copy i is shuffled by
             ``seeds[i]`` exactly as a run of its own would be.
 
+    Lecture:
+        00_start_here, section 2.
+
     >>> batches = Batches(torch.arange(4), batch_size=2, seeds=0)
     >>> first_epoch = torch.cat([*batches(0), *batches(1)])
     >>> sorted(first_epoch.tolist())

@@ -15,7 +15,11 @@ DIGEST_BYTES = 32
 
 
 class CheckpointError(RuntimeError):
-    """A checkpoint cannot be used; the message says why and what to do."""
+    """A checkpoint cannot be used; the message says why and what to do.
+
+    Lecture:
+        18_capstone, section 5, through `docs/cifar10.md`.
+    """
 
 
 def save_checkpoint(path: str | Path, state: dict) -> None:
@@ -24,6 +28,9 @@ def save_checkpoint(path: str | Path, state: dict) -> None:
 
     The bytes go to a neighbour ``<name>.partial`` first, reach the disk, and take the final name in one
     step. They begin with a SHA-256 sum, by which `load_checkpoint` knows a damaged file.
+
+    Lecture:
+        18_capstone, section 5, through `docs/cifar10.md`.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -44,6 +51,9 @@ def load_checkpoint(path: str | Path) -> dict:
     Raises:
         FileNotFoundError: there is no such file.
         CheckpointError: the file is not a checkpoint of this course, or is damaged.
+
+    Lecture:
+        18_capstone, section 5, through `docs/cifar10.md`.
     """
     content = Path(path).read_bytes()
     if not content.startswith(MAGIC):

@@ -18,6 +18,9 @@ class Best(NamedTuple):
     model: a copy of the trained model with the weights and buffers of that look, in evaluation mode.
     scores: (S,), or () for a single net, the score at that look.
     steps: (S,) or (), the number of steps done by then.
+
+    Lecture:
+        06_self_distillation, section 1, through `fit_keeping_best`.
     """
 
     model: nn.Module
@@ -47,6 +50,9 @@ def fit_keeping_best(
             score of test images would choose on the test. Of equal scores the earlier counts.
         look_every: steps between two looks; there is one at the end, too.
         progress: show a progress bar if the run takes longer than two seconds.
+
+    Lecture:
+        06_self_distillation, section 1.
 
     >>> from kdcourse.models import mlp
     >>> from kdcourse.training import Batches, supervised

@@ -65,6 +65,9 @@ def fit(
         CheckpointError: the file is damaged, or belongs to another run.
         FloatingPointError: the loss is no longer finite at a look-up (every 100 steps, before a checkpoint
             and at the end).
+
+    Lecture:
+        00_start_here, section 2.
     """
     if steps < 1 or checkpoint_every < 1:
         raise ValueError(
@@ -100,7 +103,11 @@ def fit(
 
 
 def warmup_cosine(optimizer: Optimizer, steps: int, *, warmup: float = 0.05) -> LambdaLR:
-    """Learning-rate factor: linear up to 1 over the first `warmup` share of the steps, then a half cosine."""
+    """Learning-rate factor: linear up to 1 over the first `warmup` share of the steps, then a half cosine.
+
+    Lecture:
+        14_netaug, section 3.
+    """
     rise = max(1, round(warmup * steps))
 
     def factor(step: int) -> float:

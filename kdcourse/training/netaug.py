@@ -34,6 +34,9 @@ def network_augmentation(
 
     Source:
         Cai, Gan, Lin & Han, "Network Augmentation for Tiny Deep Learning", ICLR 2022, equation 2.
+
+    Lecture:
+        14_netaug, section 2.
     """
     generator = random.Random(seed)
 
@@ -62,6 +65,9 @@ def sort_hidden(net: nn.Module, optimizer: Optimizer | None = None) -> None:
         Cai, Gan, Wang, Zhang & Han, "Once-for-All: Train One Network and Specialize it for Efficient
         Deployment", ICLR 2020; the code of Cai, Gan, Lin & Han, "Network Augmentation for Tiny Deep
         Learning", ICLR 2022, does the same.
+
+    Lecture:
+        14_netaug, section 4.
     """
     tensors, sliced, lead = _parts(net)
     moments = {
@@ -86,7 +92,11 @@ def sort_hidden(net: nn.Module, optimizer: Optimizer | None = None) -> None:
 
 
 def export_tiny(net: nn.Module) -> nn.Module:
-    """The tiny net by itself, with the same outputs: of a `WidthSlicedNet`, or a `SeedStack` of them."""
+    """The tiny net by itself, with the same outputs: of a `WidthSlicedNet`, or a `SeedStack` of them.
+
+    Lecture:
+        14_netaug, section 2.
+    """
     if isinstance(net, WidthSlicedNet):
         return net.export()
     tensors, sliced, _ = _parts(net)
@@ -114,6 +124,9 @@ def calibrate_batchnorm(net: nn.Module, batches: Iterable[Tensor]) -> None:
 
     Raises:
         ValueError: no batch.
+
+    Lecture:
+        14_netaug, section 3.
     """
     inner = net._skeleton[0] if isinstance(net, SeedStack) else net
     layers = [m for m in inner.modules() if isinstance(m, _BatchNorm) and m.track_running_stats]

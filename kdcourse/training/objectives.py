@@ -14,7 +14,11 @@ from kdcourse.training.seeds import for_each_seed
 
 
 def supervised(*, label_smoothing: float = 0.0) -> Callable[..., Tensor]:
-    """Cross-entropy with the labels; batch = (images, labels)."""
+    """Cross-entropy with the labels; batch = (images, labels).
+
+    Lecture:
+        00_start_here, section 2.
+    """
 
     def objective(student: nn.Module, images: Tensor, labels: Tensor) -> Tensor:
         loss = for_each_seed(student, F.cross_entropy, label_smoothing=label_smoothing)
@@ -24,7 +28,11 @@ def supervised(*, label_smoothing: float = 0.0) -> Callable[..., Tensor]:
 
 
 def distillation(*, temperature: float = 4.0, alpha: float = 0.9) -> Callable[..., Tensor]:
-    """`kd_loss` against stored teacher logits; batch = (images, teacher logits, labels)."""
+    """`kd_loss` against stored teacher logits; batch = (images, teacher logits, labels).
+
+    Lecture:
+        00_start_here, section 5.
+    """
 
     def objective(student: nn.Module, images: Tensor, teacher_logits: Tensor, labels: Tensor) -> Tensor:
         loss = for_each_seed(student, kd_loss, temperature=temperature, alpha=alpha)
@@ -35,7 +43,11 @@ def distillation(*, temperature: float = 4.0, alpha: float = 0.9) -> Callable[..
 
 def stored_distillation() -> Callable[..., Tensor]:
     """Soft cross-entropy (T = 1) against stored soft labels; batch = (images, values, indices), as a
-    `SoftLabelStore` gives it."""
+    `SoftLabelStore` gives it.
+
+    Lecture:
+        13_pretraining_distillation, section 1.
+    """
 
     def objective(student: nn.Module, images: Tensor, values: Tensor, indices: Tensor) -> Tensor:
         return for_each_seed(student, sparse_soft_cross_entropy)(student(images), values, indices)

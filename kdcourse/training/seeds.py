@@ -13,7 +13,11 @@ from torch.func import functional_call, stack_module_state, vmap
 
 def seeded(make_model: Callable[[], nn.Module], seed: int) -> nn.Module:
     """Build a model with initial weights that depend on `seed` alone; the global generator is left as it
-    was."""
+    was.
+
+    Lecture:
+        00_start_here, section 4.
+    """
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(to_int(seed))  # torch.manual_seed would reseed the GPUs as well
         return make_model()
@@ -34,6 +38,9 @@ class SeedStack(nn.Module):
     Shapes:
         ``stack(x)`` maps (S, B, ...) to (S, B, C); further keyword arguments go to the model, and every
         tensor it returns gets the leading S.
+
+    Lecture:
+        00_start_here, section 2.
 
     >>> from kdcourse.models import mlp
     >>> stack = SeedStack(lambda: mlp(64, 32, 10), seeds=[0, 1, 2])
@@ -93,6 +100,9 @@ def for_each_seed(model: nn.Module, loss: Callable[..., Tensor], **options) -> C
     `SeedStack`, else as it is.
 
     So one objective serves one net and many: it returns a loss of shape () or (S,).
+
+    Lecture:
+        01_soft_targets, section 11.
     """
     loss = partial(loss, **options)
     return vmap(loss, randomness="different") if isinstance(model, SeedStack) else loss

@@ -37,7 +37,11 @@ _FIELDS = {"samples", "epochs", "classes", "kept", "block", "base_seed", "temper
 
 
 class SoftLabelError(RuntimeError):
-    """A soft-label store cannot be used; the message says why and what to do."""
+    """A soft-label store cannot be used; the message says why and what to do.
+
+    Lecture:
+        13_pretraining_distillation, section 1.
+    """
 
 
 class Recipe(Protocol):
@@ -178,6 +182,9 @@ class SoftLabelStore:
         FileNotFoundError: there is no such file.
         SoftLabelError: the file is something else, is damaged or incomplete, or belongs to other images or
             another recipe.
+
+    Lecture:
+        13_pretraining_distillation, section 1.
     """
 
     def __init__(self, path: str | Path, images: Tensor, recipe: Recipe, *, check: bool = True):

@@ -70,6 +70,9 @@ def write_soft_labels(
         ValueError: sizes that cannot be, a teacher in training mode, logits of another shape or not finite.
         SoftLabelError: there is a file of that name that is no store, or was begun with other arguments or
             another teacher.
+
+    Lecture:
+        13_pretraining_distillation, section 1.
     """
     path = Path(path)
     _check_arguments(images, ask_teacher, epochs, kept, block, workers, part)
@@ -128,6 +131,9 @@ def audit_soft_labels(
 
     A store that was written by this teacher differs by what float16 rounds, less than 0.001; another teacher
     or another distortion shows at once.
+
+    Lecture:
+        13_pretraining_distillation, section 1.
     """
     generator = torch.Generator().manual_seed(seed)
     chosen = torch.randint(store.header.samples, (samples,), generator=generator)

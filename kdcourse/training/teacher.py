@@ -14,6 +14,9 @@ class Teacher(nn.Module):
     Args:
         network: the trained network; put into evaluation mode.
 
+    Lecture:
+        00_start_here, section 10.
+
     >>> import torch
     >>> student_and_teacher = nn.ModuleList([nn.Linear(2, 2), Teacher(nn.BatchNorm1d(2))])
     >>> _ = student_and_teacher.train()

@@ -1,5 +1,6 @@
 """The pages of docs/api say what the docstrings say."""
 
+import importlib
 import re
 from pathlib import Path
 
@@ -43,6 +44,9 @@ def gap(student, teacher, *, power: int = 2):
     Source:
         Ba & Caruana, "Do Deep Nets", NIPS 2014, equation 1; others, "More", 1999.
 
+    Lecture:
+        01_soft_targets, section 4.
+
     >>> `wide_loss`
     3
     """
@@ -66,6 +70,62 @@ __all__ = ["plain"]
 FUNCTION = '''
 def plain():
     """Nothing to say."""
+'''
+DATA = """
+from kdcourse.data.drawn import KINDS, Drawn, draw
+
+__all__ = [
+    # drawn
+    "Drawn",
+    "draw",
+    "KINDS",
+]
+"""
+DRAWN = '''
+KINDS = ("a", "b")
+"""Kinds of `draw`."""
+
+class Drawn(NamedTuple):
+    """Drawn things.
+
+    left, right: shape (N,),
+        in pixels.
+    labels: (N,)
+
+    Lecture:
+        02_other, section 11, through `draw`.
+    """
+
+    left: Tensor
+    labels: Tensor
+
+    def count(self):
+        """How many."""
+
+
+def draw(n):
+    """Draw n.
+
+    Lecture:
+        02_other.
+    """
+'''
+BENCH = """
+__all__ = [
+    # first
+    "run",
+]
+_HOMES = {
+    "runner": ("run",),
+}
+"""
+RUNNER = '''
+def run(plan: tuple[int, int], results, *, on_block: Callable[[int, str], None] = lambda b, r: None) -> None:
+    """Compute.
+
+    Lecture:
+        03_third, section 2, through `docs/benchmark.md`.
+    """
 '''
 HEAD = '''
 class Head:
@@ -106,6 +166,10 @@ def course(tmp_path):
         "evaluation/plain": FUNCTION,
         "theory/__init__": PLAIN.replace("training", "theory"),
         "theory/plain": FUNCTION,
+        "data/__init__": DATA,
+        "data/drawn": DRAWN,
+        "bench/__init__": BENCH,
+        "bench/runner": RUNNER,
     }.items():
         path = tmp_path / "kdcourse" / f"{name}.py"
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -114,13 +178,18 @@ def course(tmp_path):
 
 
 @pytest.fixture
-def losses(course):
-    return api.pages(course)[course / "docs" / "api" / "losses.md"]
+def made(course):
+    return {path.stem: text for path, text in api.pages(course).items()}
 
 
 @pytest.fixture
-def models(course):
-    return api.pages(course)[course / "docs" / "api" / "models.md"]
+def losses(made):
+    return made["losses"]
+
+
+@pytest.fixture
+def models(made):
+    return made["models"]
 
 
 def test_the_committed_pages_are_up_to_date():
@@ -142,10 +211,8 @@ def test_check_names_the_page_that_differs_and_writes_nothing(course, capsys):
 
 
 def test_every_exported_name_is_in_the_index_and_has_an_entry():
-    import kdcourse.losses
-    import kdcourse.models
-
-    for package in (kdcourse.losses, kdcourse.models):
+    for name in api.PAGES:
+        package = importlib.import_module(f"kdcourse.{name}")
         page = (ROOT / "docs" / "api" / f"{package.__name__.split('.')[1]}.md").read_text(encoding="utf-8")
         assert re.findall(r"^### (\w+)$", page, flags=re.MULTILINE) == package.__all__
         assert re.findall(r"^\| \[`(\w+)`\]", page, flags=re.MULTILINE) == package.__all__
@@ -169,8 +236,10 @@ def test_every_loss_names_its_paper_and_every_link_leads_somewhere():
 
 def test_the_index_has_groups_in_the_order_of_the_package(losses):
     assert losses.index("**First kind**") < losses.index("**Second kind**") < losses.index("## First kind")
-    assert r"| [`gap`](#gap) | Distance \| of two numbers | Ba & Caruana 2014 | kinds.py |" in losses
-    assert "| [`wide_loss`](#wide_loss) | Another |  | kinds.py |" in losses
+    lecture = "[01](../../notebooks/01_soft_targets.ipynb)"
+    row = rf"| [`gap`](#gap) | Distance \| of two numbers | {lecture} | Ba & Caruana 2014 | kinds.py |"
+    assert row in losses
+    assert "| [`wide_loss`](#wide_loss) | Another |  |  | kinds.py |" in losses
 
 
 def test_an_entry_is_the_docstring_in_markdown(losses):
@@ -183,6 +252,7 @@ def test_an_entry_is_the_docstring_in_markdown(losses):
         "**Arguments**\n\n- `student`: s.\n- `power`: p, written over two lines.\n\n",
         "**Returns**\n\n- a number.\n\n**Raises**\n\n- `ValueError`: always.\n\n",
         '**Source**\n\nBa & Caruana, "Do Deep Nets", NIPS 2014, equation 1; others, "More", 1999.\n\n',
+        "**Lecture**\n\n[Lecture 01](../../notebooks/01_soft_targets.ipynb), section 4.\n\n",
         "```python\n>>> `wide_loss`\n3\n```\n\n[kdcourse/losses/kinds.py](../../kdcourse/losses/kinds.py)\n",
     ]
     assert "".join(parts) == entry.removeprefix("### gap\n\n")
@@ -202,6 +272,41 @@ def test_a_class_shows_how_it_is_made_and_called_and_its_methods(models):
     assert "**Shapes**\n\n(B, C) -> (B,)." in models
     assert "- `draw(n: int)`: Draws `n`.\n" in models
     assert "hidden" not in models
+
+
+def test_tuples_with_names_and_constants_are_shown_as_they_are_made(made):
+    data = made["data"]
+    assert "```python\nDrawn(left: Tensor, labels: Tensor)\n```" in data
+    assert "```python\nKINDS = ('a', 'b')\n```\n\nKinds of [`draw`](#draw).\n" in data
+    assert "- `left`, `right`: shape (N,), in pixels.\n- `labels`: (N,)\n" in data
+    assert "- `count()`: How many." in data
+
+
+def test_what_is_imported_on_demand_is_found_and_cut_at_its_commas(made):
+    assert (
+        "| [`run`](#run) | Compute | [03](../../notebooks/03_third.ipynb) |  | runner.py |" in made["bench"]
+    )
+    lines = [
+        "run(",
+        "    plan: tuple[int, int],",
+        "    results,",
+        "    *,",
+        "    on_block: Callable[[int, str], None] = lambda b, r: None,",
+        ") -> None",
+    ]
+    assert "\n".join(lines) in made["bench"]
+
+
+def test_the_lecture_is_a_link_and_known_to_other_tools(course, made):
+    data, bench = made["data"], made["bench"]
+    other = "[Lecture 02](../../notebooks/02_other.ipynb)"
+    assert f"**Lecture**\n\n{other}, section 11, through [`draw`](#draw).\n" in data
+    assert f"**Lecture**\n\n{other}.\n" in data
+    assert "section 2, through [docs/benchmark.md](../benchmark.md).\n" in bench
+    found = {one.name: one for one in api.taught(course)}
+    assert found["gap"] == ("losses", "gap", "Distance | of two numbers.", "01_soft_targets", "4", "")
+    assert found["Drawn"][3:] == ("02_other", "11", "draw") and found["draw"][3:] == ("02_other", "", "")
+    assert found["Head"][3:] == ("", "", "")
 
 
 @pytest.mark.parametrize(

@@ -106,6 +106,10 @@ IN_LECTURES = [
     (source("header", "None.", "![](a.png)"), "header: a picture has no alternative text"),
     (source("header", "None.", '<img src="a.png">'), "header: a picture has no alternative text"),
     (source("header", "None.", "[a](no.ipynb#x)"), "header: a link leads to no.ipynb, which is not there"),
+    (source("header", "None.", "\n\n# More"), "header: the heading 'More' is a second title"),
+    (source("header", "None.", "\n\n### Deep"), "the heading 'Deep' is of level 3, below level 1"),
+    (source("header", "# 92 ·", "92 ·"), "there is no title. Begin the first cell with"),
+    (source("header", "# 92 ·", "## 92 ·"), "the heading '92 · Doubling' is of level 2, below no title"),
     (lambda b, c: c["where-am-i"].update(execution_count=7), "where-am-i: the cells were not executed"),
     (lambda b, c: c["where-am-i"].update(execution_count=None), "where-am-i: the cells were not executed"),
     (lambda b, c: c["where-am-i"].update(source=[]), "where-am-i: the cell is empty"),
@@ -149,6 +153,12 @@ def test_a_broken_rule_is_found(clean, name, change, expected, capsys):
 
 def test_links_that_lead_somewhere(clean):
     text = "[a](92_small.ipynb#x), [b](https://example.org/x), [c](../exercises/ex92_small/ex92_small.ipynb)"
+    edit(clean, LECTURE, source("header", "None.", text))
+    assert not findings(clean, LECTURE)
+
+
+def test_headings_that_rise_by_one_and_what_is_none(clean):
+    text = "a\n\n### BEGIN MARK SCHEME\n\n## b\n\n### c\n\n## d\n\n```\n# e\n#### f\n```\n\n#hashtag"
     edit(clean, LECTURE, source("header", "None.", text))
     assert not findings(clean, LECTURE)
 

@@ -64,6 +64,9 @@ def open_engine(
         ValueError: a name that is not there, or what that engine has no use for.
         EngineError: the engine's package is not installed.
 
+    Lecture:
+        18_capstone, section 6.
+
     >>> with open_engine("serial") as engine:
     ...     print(sorted(engine.run(abs, [-2, 1])))
     [(-2, 2), (1, 1)]

@@ -12,8 +12,8 @@ from kdcourse.authoring.run import CLAIM
 _OBJECTIVES = "After this lecture you can"
 _TASKS = re.compile(r"\s*\(tasks? (`\w+`(?:(?:, and |, | and )`\w+`)*)\)")
 _HEADING = re.compile(r"^(#{2,3}) (.+)$")
-# For readers at home, not for the room: what the notes got wrong, and lists of papers.
-_NOT_TAUGHT = ("errata", "references", "where the notes")
+# For readers at home, not for the room: what the notes got wrong, lists of papers, and where to go next.
+_NOT_TAUGHT = ("errata", "references", "where the notes", "where to go")
 # What one unit of a notebook costs in words of reading, to share the header's minutes out.
 _LINE_OF_CODE, _LINE_OF_OUTPUT, _FIGURE = 4, 5, 60
 
