@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import json
 import math
@@ -151,7 +152,7 @@ class Record:
 
 @cache
 def code_fingerprint() -> str:
-    """12 hex digits that change with any line of the rooms from which a result comes."""
+    """12 hex digits that change with any statement of the rooms from which a result comes."""
     package = Path(__file__).resolve().parent.parent
     rooms = ("losses", "models", "data", "training", "bench")
     files = [path for room in rooms for path in sorted((package / room).glob("*.py"))]
@@ -161,5 +162,17 @@ def code_fingerprint() -> str:
     digest = hashlib.sha256()
     for path in files:
         if path.parent.name != "bench" or not path.stem.startswith(aside):
-            digest.update(path.name.encode() + b"\0" + path.read_bytes().replace(b"\r\n", b"\n"))
+            digest.update(f"{path.name}\0{statements(path.read_text(encoding='utf-8'))}\0".encode())
     return digest.hexdigest()[:12]
+
+
+def statements(code: str) -> str:
+    """The code without what changes no result: comments, docstrings, layout."""
+    tree = ast.parse(code)
+    for node in ast.walk(tree):
+        if (
+            isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef)
+            and ast.get_docstring(node) is not None
+        ):
+            node.body = node.body[1:] or [ast.Pass()]
+    return ast.unparse(tree)

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from kdcourse.bench.cells import Block, Cell, Record, as_setting
+from kdcourse.bench.cells import Block, Cell, Record, as_setting, statements
 from kdcourse.bench.results import ResultsError, ResultsFile
 
 CELL = Cell("digits", "mlp", "kd", as_setting({"temperature": 4.0, "rate": 0.01}), 3, "test", 400)
@@ -128,3 +128,13 @@ def test_two_runs_do_not_write_to_one_file(tmp_path):
         pass
     with ResultsFile(path).locked():
         pass
+
+
+def test_the_fingerprint_is_of_statements_and_not_of_words():
+    code = 'def f(x):\n    """Half of x."""\n    return x / 2  # exact\n'
+    same = ["def f(x):\n    return x/2\n", code.replace("Half", "One half"), code.replace("\n", "\r\n")]
+    assert {statements(text) for text in same} == {statements(code)}
+    assert statements(code.replace("2 ", "3 ")) != statements(code)
+    assert statements('class A:\n    "Only a docstring."\n') == "class A:\n    pass"
+    kept = 'def f():\n    x = "a text"\n    return x'
+    assert statements(kept) == kept.replace('"', "'")
