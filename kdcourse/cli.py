@@ -12,13 +12,20 @@ from urllib.parse import quote
 
 from kdcourse import __version__
 
-# Sub-command -> (module, function, help), mostly for authors and instructors. The module is imported only
-# when the sub-command is called, and parses the rest of the command line itself.
+# Sub-command -> (module, function, help); all but the first two are for authors and instructors. The module
+# is imported only when the sub-command is called, and parses the rest of the command line itself.
 AUTHORING = {
+    "progress": ("kdcourse.progress.table", "main", "show which tasks you have passed and what comes next"),
+    "check": ("kdcourse.progress.before_handing_in", "main", "run an exercise afresh and judge every task"),
     "execute": ("kdcourse.authoring.run", "main_execute", "execute notebooks and rewrite their outputs"),
     "build-exercises": ("kdcourse.authoring.build", "main", "make the exercises from their solutions"),
     "api": ("kdcourse.authoring.api", "main", "write the pages of docs/api from the docstrings"),
     "lint": ("kdcourse.authoring.lint", "main", "check headers, tasks, alt text, quiet outputs"),
+    "navigation": (
+        "kdcourse.authoring.navigation",
+        "main",
+        "write where to go from each lecture and exercise",
+    ),
     "times": ("kdcourse.authoring.run", "main_times", "compare measured minutes with those in the headers"),
     "site": ("kdcourse.authoring.site", "main", "make the site of lectures, exercises and library"),
     "slides": (
@@ -69,6 +76,8 @@ def open_lab(course: Path, notebook: Path, extra: Sequence[str] = ()) -> int:
     """Open `notebook` in JupyterLab, with the course's folder as its root, and wait until JupyterLab ends."""
     from jupyterlab.labapp import main as jupyterlab
 
+    from kdcourse.lab import course_settings
+
     if not notebook.is_relative_to(course):
         raise CommandError(f"{notebook} is not in the course's folder, {course}.")
     # For the kernels: small nets gain little from a second thread, and lose much on a busy machine.
@@ -77,7 +86,8 @@ def open_lab(course: Path, notebook: Path, extra: Sequence[str] = ()) -> int:
     # In this process, not in a child: then Ctrl-C reaches JupyterLab, which shuts its kernels down itself.
     # By its address, not as a file to open: then the address that is printed leads to the notebook as well.
     address = f"/lab/tree/{quote(notebook.relative_to(course).as_posix())}"
-    return jupyterlab([f"--ServerApp.root_dir={course}", f"--LabApp.default_url={address}", *extra]) or 0
+    with course_settings():
+        return jupyterlab([f"--ServerApp.root_dir={course}", f"--LabApp.default_url={address}", *extra]) or 0
 
 
 def run_headless(course: Path, notebook: Path) -> int:

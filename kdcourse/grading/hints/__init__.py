@@ -24,7 +24,7 @@ class Hints(NamedTuple):
     example: str = ""
 
 
-_failed: Counter[str] = Counter()  # wrong answers in this session, by task
+_failed: Counter[str] = Counter()  # wrong answers since the last right one, by task
 
 
 @cache
@@ -37,9 +37,13 @@ def all_hints() -> dict[str, Hints]:
     return hints
 
 
-def after_failure(task: str, examine: Callable) -> list[str]:
-    """Count a wrong answer; the hints that are due by now."""
-    _failed[task] += 1
+def after_failure(task: str, examine: Callable, wrong: int | None = None) -> list[str]:
+    """Count a wrong answer; the hints that are due by now.
+
+    `wrong` is their number if it was kept on disk, this one included: it knows of earlier sessions. Without
+    it this session's count goes on.
+    """
+    _failed[task] = wrong if wrong else _failed[task] + 1
     hints = all_hints().get(task)
     if hints is None or _failed[task] < 2:
         return []

@@ -114,6 +114,7 @@ def environment(folder: Path) -> dict[str, str]:
         "JUPYTER_PLATFORM_DIRS": "1",  # or jupyter_core warns, and a warning in a check costs the points
         "OMP_NUM_THREADS": "1",
         "KDCOURSE_QUIET": "1",
+        "KDCOURSE_PROGRESS": "off",
         "NBGRADER_EXECUTION": "autograde",
         "PYTHONDONTWRITEBYTECODE": "1",
     }
