@@ -1,6 +1,8 @@
 """`kdcourse bench`: run, status, report and list, and what they say when something is wrong."""
 
 import csv
+import re
+from pathlib import Path
 
 import pytest
 from run_tiny import PLAN
@@ -188,3 +190,9 @@ def test_the_package_gives_all_its_names_and_imports_little():
     assert set(kdcourse.bench.__all__) <= set(dir(kdcourse.bench))
     with pytest.raises(AttributeError, match="no attribute 'magic'"):
         _ = kdcourse.bench.magic
+
+
+def test_the_guide_counts_the_methods():
+    guide = (Path(__file__).parents[2] / "docs" / "benchmark.md").read_text(encoding="utf-8")
+    (said,) = re.findall(r"registry\]\([^)]*\): (\d+) of lectures", guide)
+    assert int(said) == len(METHODS), "docs/benchmark.md says how many methods there are"
