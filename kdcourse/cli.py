@@ -6,6 +6,7 @@ import argparse
 import importlib
 import os
 import sys
+import sysconfig
 from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import quote
@@ -82,6 +83,8 @@ def open_lab(course: Path, notebook: Path, extra: Sequence[str] = ()) -> int:
         raise CommandError(f"{notebook} is not in the course's folder, {course}.")
     # For the kernels: small nets gain little from a second thread, and lose much on a busy machine.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+    # So that a terminal of JupyterLab knows `kdcourse`, also where the environment was not activated.
+    os.environ["PATH"] = os.pathsep.join([sysconfig.get_path("scripts"), os.environ.get("PATH", os.defpath)])
     print(f"Opening {notebook.name} in JupyterLab. To stop it: Ctrl-C here, twice.", flush=True)
     # In this process, not in a child: then Ctrl-C reaches JupyterLab, which shuts its kernels down itself.
     # By its address, not as a file to open: then the address that is printed leads to the notebook as well.

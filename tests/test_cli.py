@@ -1,7 +1,10 @@
 """The command line: what it finds, what it hands on, and the exit status it returns."""
 
 import io
+import os
 import sys
+import sysconfig
+from pathlib import Path
 from types import ModuleType
 
 import nbformat
@@ -83,7 +86,10 @@ def test_lab_opens_lecture_00_and_passes_options_on(course, monkeypatch):
 
     seen = []
     monkeypatch.setattr(jupyterlab.labapp, "main", seen.append)
+    monkeypatch.setenv("PATH", "elsewhere")
     assert cli.main(["lab", "--no-browser", "--port", "8901"]) == 0
+    scripts, *rest = os.environ["PATH"].split(os.pathsep)
+    assert Path(scripts) == Path(sysconfig.get_path("scripts")) and rest == ["elsewhere"]
     assert cli.main(["lab", "--notebook", "1"]) == 0
     first, second = seen
     assert "--LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb" in first
