@@ -8,6 +8,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 STAMP := $(VENV)/installed
 STARTED := $(VENV)/installing
+WITH_BROWSER := $(VENV)/with-browser
 INSTALL := -m pip install --constraint constraints.txt --editable ".[dev]"
 
 NOTEBOOKS := $(sort $(wildcard notebooks/*.ipynb) $(wildcard solutions/*/*.ipynb))
@@ -18,7 +19,7 @@ WORKERS ?= 2
 LOWEST_TESTS := $(addprefix tests/,losses models data training evaluation theory bench test_cli.py test_doctor.py)
 
 .DEFAULT_GOAL := help
-.PHONY: help lab install test test-quick test-notebooks test-lowest lint exercises notebooks times diffs api mutation mutation-graders slides site benchmark constraints clean distclean
+.PHONY: help lab install test test-quick test-notebooks test-browser test-lowest lint exercises notebooks times diffs api mutation mutation-graders slides site benchmark constraints clean distclean
 
 help: ## list the commands
 	@echo "Usage: make COMMAND [PYTHON=python3.11]"
@@ -57,17 +58,19 @@ endif
 
 # Small nets gain little from a second thread, and lose much where other programs want the cores as well.
 test test-quick test-notebooks test-lowest notebooks times mutation mutation-graders slides: export OMP_NUM_THREADS ?= 1
+# What runs there is nobody's try.
+test test-quick test-notebooks test-lowest notebooks times mutation mutation-graders: export KDCOURSE_PROGRESS := off
 
 test: $(STAMP) ## everything: lint, all tests, all notebooks; WORKERS=8: in so many processes
 	@$(MAKE) --no-print-directory lint
 	@echo "==> All tests"
-	@$(PY) -m pytest -n $(WORKERS) --dist worksteal
+	@$(PY) -m pytest -n $(WORKERS) --dist worksteal --ignore=tests/browser
 	@$(MAKE) --no-print-directory test-notebooks
-	@echo "==> All tests passed"
+	@echo "==> All tests passed. Left out: the browser tests (make test-browser)"
 
 test-quick: $(STAMP) ## the every-day tests: no slow ones, no notebooks
 	@echo "==> Tests without the slow ones"
-	@$(PY) -m pytest -n $(WORKERS) --dist worksteal -m "not slow"
+	@$(PY) -m pytest -n $(WORKERS) --dist worksteal --ignore=tests/browser -m "not slow"
 
 # tests/offline holds the module that keeps the notebooks' kernels off the network.
 test-notebooks: $(STAMP) ## execute lectures and solutions offline, compare the outputs marked for it
@@ -77,6 +80,17 @@ else
 	@echo "==> Lectures and solutions"
 	@PYTHONPATH="$(CURDIR)/tests/offline" $(PY) -m pytest -n $(WORKERS) --dist loadfile --nbval-lax --nbval-current-env --nbval-cell-timeout $(CELL_TIMEOUT) $(NOTEBOOKS)
 endif
+
+$(WITH_BROWSER): $(STAMP)
+	@echo "==> Installing what drives a browser into $(VENV)"
+	@$(PY) -m pip install --quiet --constraint constraints.txt --editable ".[browser]"
+	@printf '%s\n' "$(CURDIR)" > $(WITH_BROWSER)
+
+# The files in their order, so that the one long test does not come last.
+test-browser: $(WITH_BROWSER) ## click through the course and the site in Chromium or Chrome
+	@echo "==> Browser tests"
+	@$(PY) tests/browser/browsers.py
+	@$(PY) -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder tests/browser
 
 # A second environment, with the oldest packages that pyproject.toml allows: do we ask for new enough ones? For Linux
 # and Python 3.11, for which constraints-lowest.txt is made. Left out: the slow tests, and those of notebooks and pages.

@@ -119,11 +119,27 @@ def test_test_runs_lint_then_tests_then_notebooks(course):
     status, said, commands = make(course, "test")
     assert status == 0, said
     assert [command.split()[1] for command in commands] == ["ruff", "kdcourse.cli", "pytest", "pytest"]
-    assert commands[2] == "-m pytest -n 2 --dist worksteal"
+    assert commands[2] == "-m pytest -n 2 --dist worksteal --ignore=tests/browser"
     # A notebook's cells share a kernel: they must stay in one process.
     assert commands[3].startswith("-m pytest -n 2 --dist loadfile --nbval-lax ")
     assert commands[3].endswith(" notebooks/01_soft_targets.ipynb")
-    assert make(course, "test-quick", "WORKERS=5")[2] == ["-m pytest -n 5 --dist worksteal -m not slow"]
+    quick = "-m pytest -n 5 --dist worksteal --ignore=tests/browser -m not slow"
+    assert make(course, "test-quick", "WORKERS=5")[2] == [quick]
+    assert "Left out: the browser tests (make test-browser)" in said
+
+
+def test_browser_tests_install_what_they_need_once_and_need_a_browser(course):
+    make(course, "install")
+    status, said, commands = make(course, "test-browser")
+    assert status == 0, said
+    assert commands[0].endswith("--constraint constraints.txt --editable .[browser]")
+    tests = "-m pytest -n 2 --dist loadfile --no-loadscope-reorder tests/browser"
+    assert commands[1:] == ["tests/browser/browsers.py", tests]
+    assert make(course, "test-browser")[2] == commands[1:]
+    none = FAKE_PYTHON.replace("esac", "  tests/browser/browsers.py) exit 1 ;;\nesac")
+    (course / ".venv" / "bin" / "python").write_text(none, encoding="utf-8")
+    status, said, again = make(course, "test-browser")
+    assert status != 0 and again == ["tests/browser/browsers.py"]
 
 
 def test_an_old_python_is_refused_before_anything_is_made(course):

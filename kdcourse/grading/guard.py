@@ -67,6 +67,14 @@ class Clock:
             raise TimeUp
 
 
+def default_device() -> torch.device:
+    """Where a new tensor comes to lie."""
+    try:
+        return torch.get_default_device()
+    except AttributeError:  # torch 2.8 after `set_default_device(None)`
+        return torch.device("cpu")
+
+
 @contextlib.contextmanager
 def answering() -> Iterator[None]:
     """Around each call of the answer: raises `TimeUp` inside when the seconds are used up."""
@@ -112,7 +120,7 @@ def guarded(seconds: float) -> Iterator[None]:
 def _settings() -> Iterator[None]:
     generators = random.getstate(), np.random.get_state(), torch.get_rng_state()
     cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else None
-    dtype, device, grad = torch.get_default_dtype(), torch.get_default_device(), torch.is_grad_enabled()
+    dtype, device, grad = torch.get_default_dtype(), default_device(), torch.is_grad_enabled()
     threads, anomaly = torch.get_num_threads(), torch.is_anomaly_enabled()
     anomaly_nan, precision = torch.is_anomaly_check_nan_enabled(), torch.get_float32_matmul_precision()
     strict, warn_only = (
@@ -136,7 +144,7 @@ def _settings() -> Iterator[None]:
         if cuda is not None:
             torch.cuda.set_rng_state_all(cuda)
         torch.set_default_dtype(dtype)
-        if torch.get_default_device() != device:
+        if default_device() != device:
             # None takes the mode away that an explicit "cpu" would leave behind.
             torch.set_default_device(None if device.type == "cpu" else device)
         torch.set_grad_enabled(grad)

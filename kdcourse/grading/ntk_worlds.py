@@ -99,7 +99,7 @@ class World:
 
     @property
     def want(self) -> np.ndarray:
-        return kernel_of(self.seen).numpy()
+        return kernel_of(self.seen).detach().numpy()
 
     def sizes(self) -> dict[str, float]:
         count = sum(p.numel() for p in self.model.parameters() if p.requires_grad)

@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from kdcourse import grading
 from kdcourse.authoring.answers import read_answers
 from kdcourse.grading import Report, check
+from kdcourse.grading.guard import default_device
 from kdcourse.grading.tasks import all_tasks
 
 
@@ -30,7 +31,7 @@ def state():
         "numpy": [str(part) for part in np.random.get_state()],
         "torch": torch.get_rng_state().tolist(),
         "dtype": torch.get_default_dtype(),
-        "device": torch.get_default_device(),
+        "device": default_device(),
         "grad": torch.is_grad_enabled(),
         "threads": torch.get_num_threads(),
         "deterministic": (

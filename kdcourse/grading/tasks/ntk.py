@@ -134,7 +134,7 @@ def recognise(worlds: list[World], got: list[np.ndarray]) -> str | None:
     for function, sentence in kernel_mistakes():
         try:
             if all(
-                close([kernel], [function(world.seen).numpy()], rtol=1e-3, atol=1e-7)
+                close([kernel], [function(world.seen).detach().numpy()], rtol=1e-3, atol=1e-7)
                 for world, kernel in zip(reversed(worlds), reversed(got), strict=True)
             ):
                 return sentence
