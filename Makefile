@@ -16,7 +16,7 @@ NOTEBOOKS := $(sort $(wildcard notebooks/*.ipynb) $(wildcard solutions/*/*.ipynb
 CELL_TIMEOUT := 600
 # Processes that test side by side. Not one a core: in a container the machine's cores may not all be ours.
 WORKERS ?= 2
-LOWEST_TESTS := $(addprefix tests/,losses models data training evaluation theory bench test_cli.py test_doctor.py)
+LOWEST_TESTS := $(addprefix tests/,losses models data training evaluation theory bench grading test_cli.py test_doctor.py)
 
 .DEFAULT_GOAL := help
 .PHONY: help lab install test test-quick test-notebooks test-browser test-lowest lint exercises notebooks times diffs api mutation mutation-graders slides site benchmark constraints clean distclean
@@ -134,7 +134,7 @@ mutation: $(STAMP) ## mutation testing of the losses; FILES="tasks online": only
 mutation-graders: $(STAMP) ## mutation testing of the graders; TASKS="ntk at_loss": only these
 	@$(PY) tests/mutation/answers.py --workers $(WORKERS) $(TASKS)
 
-slides: $(STAMP) ## make the instructor's pack in teaching/: it contains solutions
+slides: $(STAMP) ## make the instructor's pack in teaching/, to show and to print: it contains solutions
 	@$(PY) -m kdcourse.cli slides
 
 site: $(STAMP) ## make the site of the course in build/site; SOLUTIONS=1: with solutions, beside it

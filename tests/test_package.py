@@ -102,6 +102,7 @@ def test_the_wheel_holds_the_package_and_nothing_else(wheel):
         if path.is_file() and "__pycache__" not in path.parts
     }
     assert held == wanted
+    assert "kdcourse/py.typed" in held  # else type checkers take our annotations for missing
     assert about["Version"] == kdcourse.__version__
     assert licences == {"LICENSE", "LICENSE-TEXT"}
 

@@ -43,7 +43,7 @@ mathjax3_config = {
 
 # --- appearance ------------------------------------------------------------------------------------------
 html_theme = "pydata_sphinx_theme"
-html_title = "kdcourse: knowledge distillation, hands on"
+html_title = "kdcourse"  # what browsers show after the page's own title
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_js_files = [("site.js", {"defer": "defer"})]

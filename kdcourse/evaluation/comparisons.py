@@ -100,7 +100,7 @@ def ranks(scores) -> np.ndarray:
         3.2.2; here `scipy.stats.rankdata`.
 
     Lecture:
-        18_capstone, section 5, through `overall`.
+        18_capstone, section 5.
 
     >>> ranks([[90.0, 80.0], [85.0, 80.0], [70.0, 60.0]]).tolist()  # the first two share places 1 and 2 once
     [1.25, 1.75, 3.0]
@@ -112,7 +112,7 @@ class Friedman(NamedTuple):
     """Result of `friedman`: the chi-squared statistic, corrected for ties, and its p-value.
 
     Lecture:
-        18_capstone, section 5, through `overall`.
+        18_capstone, section 5, through `friedman`.
     """
 
     statistic: float
@@ -134,7 +134,7 @@ def friedman(scores) -> Friedman:
         more than 5 methods; here `scipy.stats.friedmanchisquare`.
 
     Lecture:
-        18_capstone, section 5, through `overall`.
+        18_capstone, section 5.
 
     >>> friedman([[3.0, 3.0, 3.0, 3.0], [2.0, 2.0, 2.0, 2.0], [1.0, 1.0, 1.0, 1.0]]).statistic
     8.0
@@ -171,7 +171,7 @@ def rank_p_values(scores, reference: int) -> np.ndarray:
         Demšar 2006, section 3.2.2, "all classifiers with a control".
 
     Lecture:
-        18_capstone, section 5, beside `overall`.
+        18_capstone, section 5.
 
     >>> rank_p_values([[3.0] * 6, [2.0] * 6, [1.0] * 6], reference=2).round(4).tolist()
     [0.0011, 0.0833, 1.0]

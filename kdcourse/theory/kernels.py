@@ -98,7 +98,7 @@ def relu_nngp(x1: Tensor, x2: Tensor, *, depth: int) -> Tensor:
         et al., "Deep Neural Networks as Gaussian Processes", ICLR 2018.
 
     Lecture:
-        16_why_ntk, section 4, through `relu_ntk`.
+        16_why_ntk, section 4.
 
     >>> x = torch.tensor([[1.0, 0.0], [0.0, 2.0]])
     >>> relu_nngp(x, x, depth=1)  # at a right angle kappa_1 is 1 / pi

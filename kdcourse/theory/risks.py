@@ -95,7 +95,7 @@ def distillation_error(
         a sample, at the label, is that of the course's notes.
 
     Lecture:
-        15_why_risk_and_bounds, section 8, through `distillation_bound`.
+        15_why_risk_and_bounds, section 6.
 
     >>> import torch
     >>> student, teacher = torch.tensor([[0.0, 0.0]]), torch.tensor([[0.0, 3.0]]).log()  # 1/2 and 1

@@ -1,10 +1,13 @@
 """Guides, rubric, syllabus, and the pack as a whole."""
 
+import re
+
 import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from kdcourse.authoring import build, notebooks
 from kdcourse.grading.tasks import all_tasks
-from kdcourse.teaching.material import guide, lectures, pack, syllabus
+from kdcourse.teaching.material import deck, guide, lectures, pack, paper, syllabus
 from kdcourse.teaching.material.misconceptions import Misconception
 
 BANK = [Misconception("double", "93", "lambda x: x", "The sum is missing; add it.", "Add it.")]
@@ -102,7 +105,8 @@ def test_the_pack_is_complete_and_not_for_learners(course, capsys, monkeypatch):
     assert pack.main(["--root", str(course)]) == 0
     written = {path.relative_to(course / "teaching").as_posix() for path in course.glob("teaching/**/*.*")}
     assert written == {
-        "slides/93_doubling.slides.html", "guides/93_doubling.md", "misconceptions.md", "misconceptions.csv",
+        "slides/93_doubling.slides.html", "guides/93_doubling.md", "guides/93_doubling.html",
+        "misconceptions.md", "misconceptions.csv",
         "syllabus.html",
     }  # fmt: skip
     assert "secret_sum" not in (course / "teaching" / "slides" / "93_doubling.slides.html").read_text("utf-8")
@@ -130,3 +134,47 @@ def test_known_mistakes_are_collected_for_the_lecture_only(root):
     header = header.__class__(**{**vars(header), "objectives": header.objectives[:1]})
     found = guide.collected(root, header)
     assert {entry.task for entry in found} == {"temperature_softmax"} <= all_tasks().keys()
+
+
+def test_the_plan_says_what_needs_what(doubling):
+    title = doubling.cells[0]
+    parts = [
+        ("## 1 · A\n\nwords", "a = 1\ntotal = 0"),
+        ("## 2 · B\n\nwords", "b = [x for x in range(a)]"),
+        ("## 3 · C\n\nwords", "a = 5"),
+        ("## 4 · D\n\nwords", "def f():\n    return a"),
+    ]
+    cells = [
+        cell for text, code in parts for cell in (new_markdown_cell(text), new_code_cell(code, outputs=[]))
+    ]
+    book = new_notebook(cells=[title, *cells])
+    lines = "\n".join(guide._plan(book)).splitlines()
+    rows = {row[0].strip(): row[-1].strip() for line in lines if (row := line.strip("|").split("|"))[1:]}
+    assert [rows[name] for name in ("1 · A", "2 · B", "3 · C", "4 · D")] == ["2", "–", "4", "–"]
+    assert any("among 2, 4 (" in line for line in lines)
+
+
+def test_the_slides_of_the_plan_are_those_of_the_deck(lecture_01):
+    book = notebooks.read(lecture_01)
+    slides = deck.deck(book)
+    places = [
+        int(first)
+        for first in re.findall(r"\| (\d+)(?: to \d+)? \| [^|]*\|$", "\n".join(guide._plan(book)), re.M)
+    ]
+    assert places == [place for place, slide in enumerate(slides, 1) if slide.opens][1:]
+
+
+def test_a_page_on_paper_is_whole_and_unfolded():
+    text = paper.page(
+        "# Guide to <b>\n\n$x^2$ [here](a.ipynb)\n\n<details><summary>More</summary>\n\nthis\n\n</details>"
+    )
+    assert "<title>Guide to &lt;b&gt;</title>" in text and "<math" in text and "<details open>" in text
+    assert "a.ipynb" not in text and "http" not in text.replace("http://www.w3.org/1998/Math/MathML", "")
+
+
+def test_the_syllabus_leaves_out_where_words_are_explained(root):
+    assert "Words are explained" not in syllabus.build_syllabus(root)
+    assert (
+        syllabus._lasting("Lecture 01 (T, e.g. 4). Words are explained in [the glossary](g.md).")
+        == "Lecture 01 (T, e.g. 4)."
+    )

@@ -98,9 +98,11 @@ def test_slides_are_as_many_as_in_the_deck_and_not_too_full(real, lecture_01):
 
 
 def test_the_minutes_of_the_sections_are_those_of_the_header(real, lecture_01):
-    minutes = [float(m) for m in re.findall(r": ([\d.]+) minutes, \d+ slides\.", "\n".join(Page(real).notes))]
+    minutes = [
+        float(m) for m in re.findall(r": ([\d.]+) minutes, \d+ slides?\.", "\n".join(Page(real).notes))
+    ]
     assert sum(minutes) == pytest.approx(lectures.read_header(notebooks.read(lecture_01)).minutes)
-    counts = [int(n) for n in re.findall(r"minutes, (\d+) slides\.", "\n".join(Page(real).notes))]
+    counts = [int(n) for n in re.findall(r"minutes, (\d+) slides?\.", "\n".join(Page(real).notes))]
     assert sum(counts) == Page(real).slides - 2  # but for the two that open the lecture
 
 
@@ -123,7 +125,7 @@ def test_the_small_lecture(doubling):
     assert [(s.kind, s.opens) for s in slides] == [
         ("title", True), ("words", False),  # the opening
         ("words", True),  # imports only: nothing to show, but minutes
-        ("words", True), ("question", False), ("code", False), ("figure", False), ("code", False),
+        ("words", True), ("question", False), ("captioned", False), ("code", False),
         ("words", False), ("answer", True), ("answer", False),
     ]  # fmt: skip
     first = slides[3]
@@ -133,8 +135,8 @@ def test_the_small_lecture(doubling):
     )
     assert slides[4].body == "What is twice 21?" and "Ask for a prediction" in slides[4].notes[0]
     assert "42" in slides[5].body
-    assert "def two" in slides[7].body and "def one" not in slides[7].body
-    assert "thrice" in slides[10].body and "<details>" in slides[10].body
+    assert "def two" in slides[6].body and "def one" not in slides[6].body
+    assert "thrice" in slides[9].body and "<details>" in slides[9].body
     assert not any("Nobody says" in slide.body for slide in slides)
     page = Page(render(doubling))
     assert page.images[0]["alt"] == "A single red pixel & nothing else"
@@ -191,3 +193,35 @@ def test_every_formula_of_the_course_can_be_drawn():
         text = "".join(to_html(c.source) for c in notebooks.read(path).cells if c.cell_type == "markdown")
         assert "$$" not in re.sub(r"<(code|pre).*?</\1>", "", text, flags=re.DOTALL)
         assert not re.findall(r">[^<]*\\[a-zA-Z]+[^<]*</m[a-z]+>", text), path.name
+
+
+def test_code_that_only_prints_asserts_or_imports_is_not_shown():
+    source = "import torch\n\nx = 1  # kept\nassert x\nfor i in [2]:\n    print(\n        i,\n    )\ny = f(x)"
+    assert pieces.excerpt(source) == ("x = 1  # kept\ny = f(x)", 6)
+    assert pieces.excerpt("print(1)\n# a remark\nassert True") == ("", 3)
+    assert pieces.excerpt("for x in data:\n    train(x)\n    print(x)")[1] == 0  # it does something, too
+
+
+def slide(kind, body, title="A"):
+    return deck.Slide(title, kind, body, [f"about {body}"])
+
+
+@pytest.mark.parametrize("kind", ["code", "output", "figure"])
+def test_short_words_stand_above_what_they_introduce(kind):
+    (joined,) = deck._joined([slide("words", "Look:"), slide(kind, "this")])
+    assert joined.body == "Look:\n\nthis" and joined.notes == ["about Look:", "about this"]
+    assert joined.kind == ("captioned" if kind == "figure" else kind)
+
+
+@pytest.mark.parametrize(
+    "first, second",
+    [
+        (slide("question", "How many?"), slide("figure", "three")),  # would give the answer away
+        (slide("words", "Look:", title="B"), slide("figure", "this")),
+        (slide("words", "\n\n".join(["A line."] * 4)), slide("figure", "this")),
+        (slide("words", "\n\n".join(["A line."] * 8)), slide("code", "x\n" * 9)),
+        (slide("figure", "this"), slide("words", "So it was.")),  # is said when all have looked
+    ],
+)
+def test_what_does_not_belong_on_one_slide_stays_apart(first, second):
+    assert deck._joined([first, second]) == [first, second]

@@ -157,6 +157,7 @@ def test_nothing_graded_yet_is_drawn_too():
     figure, alt = plot_statistics([row])
     assert "no task is graded yet" in alt and math.isnan(row.failure)
     assert as_table([row])[0]["waiting"] == 3
+    assert statistics._shown(row.mean) == "–" and statistics._shown(2.50) == "2.5"
     plt.close(figure)
     with pytest.raises(ValueError, match="no task"):
         plot_statistics([])

@@ -10,6 +10,7 @@ counts leave here, no names of learners.
 import argparse
 import csv
 import html
+import math
 import re
 import sys
 from collections import Counter
@@ -233,7 +234,9 @@ def write_statistics(rows: list[Row], stem: Path) -> list[Path]:
 
 
 def _shown(value: object) -> str:
-    return f"{value:.2f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)
+    if isinstance(value, float):
+        return "–" if math.isnan(value) else f"{value:.2f}".rstrip("0").rstrip(".")
+    return str(value)
 
 
 def main(argv: list[str] | None = None) -> int:

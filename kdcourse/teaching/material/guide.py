@@ -4,13 +4,15 @@ Everything is taken from the lecture (questions, predictions, stored outputs), i
 answers, mark schemes, points) and the graders (known mistakes). It contains solutions.
 """
 
+import ast
 import re
+import symtable
 from pathlib import Path
 
 from nbformat import NotebookNode
 
 from kdcourse.authoring import notebooks
-from kdcourse.teaching.material import lectures
+from kdcourse.teaching.material import deck, lectures
 from kdcourse.teaching.material.misconceptions import Misconception, misconceptions
 
 _SCHEME = re.compile(r"### BEGIN MARK SCHEME\n(.*?)### END MARK SCHEME", re.DOTALL)
@@ -40,7 +42,8 @@ def build_guide(notebook: Path, solution: Path | None, bank: list[Misconception]
         f"**Time.** {header.minutes:g} minutes: {header.reading:g} to read and talk, {header.running:g} "
         "to run.",
         "", f"**Learners should know.** {header.prerequisites}", "",
-        *_objectives(header, points, solved), *_walk(book), *_misunderstandings(header, solved, bank),
+        *_objectives(header, points, solved), *_plan(book), *_walk(book),
+        *_misunderstandings(header, solved, bank),
         *(rubric(solved) if solved else []),
     ])  # fmt: skip
 
@@ -69,6 +72,58 @@ def _objectives(header: lectures.Header, points: dict[str, float], solved: Noteb
         lines.append(f"| {number} | {goal.text} | {', '.join(tasks) or 'self-check'} |")
     total = f"In all {sum(points.values()):g} points." if points else "This lecture has no exercise."
     return [*lines, "", total, ""]
+
+
+def _plan(book: NotebookNode) -> list[str]:
+    """Minutes, slides and what needs what: enough to choose the sections for a class that is shorter."""
+    taught = [section for section in lectures.sections(book) if lectures.is_taught(section)]
+    users = _users(taught)
+    lines = ["## Plan", "", "| section | minutes | slides | its code is used in |", "|---|---|---|---|"]
+    minute, slide, spare = 0.0, 3, []  # two slides open the lecture
+    for place, (section, count) in enumerate(zip(taught, deck.counts(book), strict=True)):
+        until, last = minute + section.minutes, slide + count - 1
+        later = ", ".join(_short(taught[user]) for user in sorted(users[place])) or "–"
+        slides = f"{slide}" if count == 1 else f"{slide} to {last}"
+        name = section.title or "Imports and settings"
+        lines.append(f"| {name} | {minute:.0f} to {until:.0f} | {slides} | {later} |")
+        minute, slide = until, last + 1
+        if _short(section) != section.title and not users[place]:
+            spare.append(section)
+    if spare:
+        total = sum(section.minutes for section in spare)
+        named = ", ".join(map(_short, spare))
+        lines += [
+            "",
+            f"If time is short, choose what to leave to the reader among {named} ({total:.0f} minutes "
+            "together): no later section needs their code.",
+        ]
+    return [*lines, ""]
+
+
+def _short(section: lectures.Section) -> str:
+    """The number of a section, or its title if it has none."""
+    number = re.match(r"\d+(?= · )", section.title)
+    return number[0] if number else section.title
+
+
+def _users(sections: list[lectures.Section]) -> list[set[int]]:
+    """For each section the places of those that use a name which it was the last to define."""
+    maker: dict[str, int] = {}
+    users: list[set[int]] = [set() for _ in sections]
+    for place, section in enumerate(sections):
+        made, used = set(), set()
+        for cell in (cell for cell in section.cells if cell.cell_type == "code"):
+            try:
+                tree, table = ast.parse(cell.source), symtable.symtable(cell.source, cell.id, "exec")
+            except SyntaxError:  # a notebook's magic
+                continue
+            made |= {symbol.get_name() for symbol in table.get_symbols() if symbol.is_assigned()}
+            loaded = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
+            used |= loaded
+        for name in (used - made) & maker.keys():
+            users[maker[name]].add(place)
+        maker |= dict.fromkeys(made, place)
+    return users
 
 
 def _walk(book: NotebookNode) -> list[str]:

@@ -14,7 +14,7 @@ from dataclasses import asdict, fields
 from pathlib import Path
 
 from kdcourse.authoring import notebooks
-from kdcourse.teaching.material import guide, lectures, syllabus
+from kdcourse.teaching.material import guide, lectures, paper, syllabus
 from kdcourse.teaching.material.misconceptions import Misconception, misconception_page, misconceptions
 from kdcourse.teaching.material.slides import build_slides
 
@@ -49,8 +49,12 @@ def build_pack(
         return
     bank = misconceptions(root)
     for path in paths:
-        target = folder / "guides" / f"{path.stem}.md"
-        yield _write(target, guide.build_guide(path, lectures.solution_of(path), bank))
+        target, text = (
+            folder / "guides" / f"{path.stem}.md",
+            guide.build_guide(path, lectures.solution_of(path), bank),
+        )
+        yield _write(target, text)
+        yield _write(target.with_suffix(".html"), paper.page(text))
     yield _write(folder / "misconceptions.md", misconception_page(root, bank))
     yield _write_bank(folder / "misconceptions.csv", bank)
     yield _write(folder / "syllabus.html", syllabus.build_syllabus(root))

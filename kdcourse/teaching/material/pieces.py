@@ -1,6 +1,7 @@
 """Prose and code cut into pieces that fit on a slide."""
 
 import ast
+import contextlib
 import re
 import textwrap
 from collections.abc import Iterator
@@ -132,16 +133,40 @@ def portions(text: str) -> list[str]:
 def excerpt(source: str) -> tuple[str, int]:
     """The part of a cell that is worth a slide, and how many lines were left out.
 
-    A short cell is shown whole. Of a longer one those functions and classes are taken that fit together; if
-    none fits, its first statements. Imports alone are not worth a slide.
+    Left out are imports, and what only prints or asserts: its result is shown, and the reader of the notebook
+    sees how. A short rest is shown whole. Of a longer one those functions and classes are taken that fit
+    together; if none fits, its first statements.
     """
+    lines = source.splitlines()
     try:
         body = ast.parse(source).body
     except SyntaxError:  # a notebook's magic
         body = []
-    lines = source.splitlines()
-    if body and all(isinstance(node, ast.Import | ast.ImportFrom) for node in body):
-        return "", len(lines)
+    if body:
+        told = {n for node in body if _only_tells(node) for n in range(node.lineno, node.end_lineno + 1)}
+        kept = [line for number, line in enumerate(lines, 1) if number not in told]
+        if not any(line.strip() and not line.lstrip().startswith("#") for line in kept):
+            return "", len(lines)
+        shown, left_out = _excerpt("\n".join(kept).strip("\n"))
+        return shown, left_out + len(lines) - len(kept)
+    return _excerpt(source)
+
+
+def _only_tells(node: ast.stmt) -> bool:
+    """Whether a statement imports, asserts or prints, and nothing after it needs it."""
+    if isinstance(node, ast.For):
+        return all(map(_only_tells, node.body))
+    call = node.value if isinstance(node, ast.Expr) else None
+    named = ast.unparse(call.func) if isinstance(call, ast.Call) else ""
+    return isinstance(node, ast.Assert | ast.Import | ast.ImportFrom) or (
+        named == "print" or named.startswith("torch.testing.assert_")
+    )
+
+
+def _excerpt(source: str) -> tuple[str, int]:
+    lines, body = source.splitlines(), []
+    with contextlib.suppress(SyntaxError):
+        body = ast.parse(source).body
     if len(lines) <= MOST_LINES:
         return source, 0
     spans = [(node, _start(node) - 1, node.end_lineno) for node in body]

@@ -5,6 +5,7 @@ reveal.js out of the package `pyreveal`, formulas as MathML, figures as they are
 
 Keys: arrows or space go on, O shows all slides, W the words for the speaker below each slide, S a window for
 the speaker (browsers open it only if the file comes from a server, such as `python -m http.server`).
+On paper: add `?print-pdf` to the address, or `?print-pdf&notes` for the words as well, and print.
 """
 
 import importlib.util
@@ -39,6 +40,8 @@ html, body, main, .reveal { margin: 0; height: 100%; background: #fff; }
 .reveal th, .reveal td { border-bottom: 1px solid #ccc; padding: 0.25em 0.7em;
   vertical-align: top; text-align: left; }
 .reveal img { display: block; margin: 0 auto; width: 100%; height: 560px; object-fit: contain; }
+.reveal .celltag_captioned img { height: 430px; }
+.reveal .celltag_narrow pre { font-size: 0.78em; line-height: 1.4; }
 .reveal .formula { margin: 0.5em 0; text-align: center; font-size: 1.05em; }
 .reveal .celltag_question { border-left: 12px solid #E69F00; padding-left: 24px; }
 .reveal .celltag_question h2 { color: #9A6A00; }
@@ -46,12 +49,15 @@ html, body, main, .reveal { margin: 0; height: 100%; background: #fff; }
 .reveal summary { cursor: pointer; color: #0072B2; font-weight: bold; }
 .reveal aside.notes { display: none; }
 .reveal .speaker-notes { font-size: 17px; line-height: 1.35; }
+html.reveal-print .reveal .slides section { padding: 0 30px !important; }
+html.reveal-print .reveal .speaker-notes-pdf { font-size: 22px; padding: 30px 40px; }
 .reveal .slide-number { background: none; color: #6E6E6E; font-size: 18px; left: 12px; right: auto; }
 """
 # Formulas that are too wide, and slides that are a little too tall, shrink when they are shown.
 _SCRIPT = """
 const deck = new Reveal(document.querySelector('.reveal'), {
   width: 1280, height: 720, margin: 0.02, center: false, hash: true, slideNumber: 'c/t', transition: 'none',
+  showNotes: new URLSearchParams(location.search).has('notes') ? 'separate-page' : false,
   plugins: [RevealNotes],
 });
 function fit() {

@@ -1,4 +1,4 @@
-"""The course on a page or two, for printing: out of the lectures' headers and the exercises' points."""
+"""The course on a few pages, for printing: out of the lectures' headers and the exercises' points."""
 
 import re
 from html import escape
@@ -10,7 +10,7 @@ from kdcourse.teaching.material.markdown import to_html
 
 _STYLE = """
 @page { size: A4 landscape; margin: 7mm; }
-body { font: 6.6pt/1.15 "Source Sans 3", "Segoe UI", "DejaVu Sans", Arial, sans-serif; color: #111; }
+body { font: 7.1pt/1.15 "Source Sans 3", "Segoe UI", "DejaVu Sans", Arial, sans-serif; color: #111; }
 h1 { font-size: 13pt; margin: 0 0 1mm; } p { margin: 0; }
 table { border-collapse: collapse; width: 100%; margin-top: 2mm; }
 th { text-align: left; border-bottom: 1.2pt solid #0072B2; color: #0072B2; }
@@ -56,8 +56,14 @@ def _row(header: lectures.Header, exercise: str, points: float) -> str:
         f"<td>{_inline(_shortest(header.question))}</td><td><ul>{goals}</ul></td>"
         f"<td class='number'>{header.reading:g} + {header.running:g}</td>"
         f"<td>{escape(exercise).replace('_', '_<wbr>') or 'none'}</td>"
-        f"<td class='number'>{points:g}</td><td>{_inline(header.prerequisites)}</td></tr>"
+        f"<td class='number'>{points:g}</td><td>{_inline(_lasting(header.prerequisites))}</td></tr>"
     )
+
+
+def _lasting(prerequisites: str) -> str:
+    """Without the sentence that leads to the glossary: it is the same in every lecture, and a link."""
+    sentences = re.split(r"(?<=\.) (?=[A-Z\[])", prerequisites)
+    return " ".join(words for words in sentences if not words.startswith("Words are explained"))
 
 
 def _shortest(question: str) -> str:
