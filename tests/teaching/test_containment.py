@@ -51,6 +51,12 @@ def test_a_command_runs_in_its_folder_with_few_variables(folder, using, monkeypa
     assert f'"{folder}/work"' in seen and "API_TOKEN" not in seen
 
 
+def test_a_python_without_kdcourse_is_refused(folder):
+    containment.find_library(folder)
+    with pytest.raises(RuntimeError, match=r"not find kdcourse \(ModuleNotFoundError.*pip install"):
+        containment.find_library(folder, (sys.executable, "-I", "-S"))  # without its packages
+
+
 @pytest.mark.parametrize("using", USABLE)
 def test_the_clock(folder, using):
     outcome = run(folder, "while True: pass", using, seconds=0.6)

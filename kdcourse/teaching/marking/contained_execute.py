@@ -126,9 +126,13 @@ class ContainedExecute(Execute):
     )
 
     def preprocess(self, nb: NotebookNode, resources: dict) -> tuple[NotebookNode, dict]:
-        """Replaces outputs and execution counts of `nb`. Never raises because of what a submission does."""
+        """Replaces outputs and execution counts of `nb`. Never raises because of what a submission does.
+
+        Raises `RuntimeError` where no submission could find kdcourse: better no marks than 0 for all.
+        """
         run, folder = copy.deepcopy(nb), resources.get("metadata", {}).get("path", "")
         with containment.throwaway() as place:
+            containment.find_library(place)
             copy_files(Path(folder), place / "work", self.disk * 2**20)
             stopped = self._run(run, resources, place)
         for index, (cell, got) in enumerate(zip(nb.cells, run.cells)):

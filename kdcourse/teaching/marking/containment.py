@@ -120,6 +120,23 @@ def environment(folder: Path) -> dict[str, str]:
     }
 
 
+def find_library(folder: Path, python: Sequence[str] = (sys.executable,)) -> None:
+    """Raises `RuntimeError` if a contained Python would not find kdcourse: then every check would fail."""
+    done = subprocess.run(
+        [*python, "-c", "import kdcourse"],
+        cwd=folder,
+        env=environment(folder),
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode:
+        said = (done.stderr.strip().splitlines() or ["no message"])[-1]
+        raise RuntimeError(
+            f"Submissions would not find kdcourse ({said}), and all checks would fail. Is it only on "
+            "PYTHONPATH, which they do not get? Install it: python -m pip install -c constraints.txt -e ."
+        )
+
+
 def _readable(also: Sequence[Path]) -> list[str]:
     """Python, its packages and this one; not the course, which holds solutions and submissions."""
     folders = {sys.prefix, sys.base_prefix, str(Path(kdcourse.__file__).resolve().parent), *map(str, also)}
