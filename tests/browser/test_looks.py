@@ -13,7 +13,7 @@ NOTEBOOKS = [
 SMALLEST_TEXT = 11  # pixels: text in cells
 SMALLEST_IN_FIGURE = 8  # pixels: a figure's text of 9 points, shrunk to the width there is
 # What juts out of its cell, or what a reader could not read, by the cell's number. In a narrow window a long
-# formula may be wider than its cell if the cell can be scrolled sideways.
+# formula, or a table that was computed, may be wider than its cell if the cell can be scrolled sideways.
 LOOK = """([smallest, inFigure, narrow]) => {
   const found = [];
   for (const cell of document.querySelectorAll('.jp-Notebook [data-windowed-list-index]')) {
@@ -23,12 +23,14 @@ LOOK = """([smallest, inFigure, narrow]) => {
       const width = part.clientWidth;
       if (!width) continue;
       if (part.scrollWidth > width + 2) {
-        const formulas = [...part.querySelectorAll('mjx-container[display]')];
+        const mayScroll = part.matches('.jp-OutputArea-output') ? 'mjx-container[display], table' :
+          'mjx-container[display]';
+        const wide = [...part.querySelectorAll(mayScroll)];
         const all = part.scrollWidth - width;
-        formulas.forEach(e => e.style.display = 'none');
+        wide.forEach(e => e.style.display = 'none');
         const scrolls = ['auto', 'scroll'].includes(getComputedStyle(part).overflowX);
         const fits = part.scrollWidth <= width + 2 && scrolls && narrow;
-        formulas.forEach(e => e.style.display = '');
+        wide.forEach(e => e.style.display = '');
         if (!fits) found.push(place + all + ' px too wide');
       }
       for (const image of part.querySelectorAll('img')) {
