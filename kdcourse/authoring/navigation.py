@@ -103,7 +103,8 @@ def _functions(taught: list[api.Taught]) -> list[str]:
 
 
 def _entry(one: api.Taught) -> str:
-    return f"[`{one.name}`](../docs/api/{one.page}.md#{one.name.lower()})"
+    # Not as code: there JupyterLab gives a link the colour of code.
+    return f"[{one.name}](../docs/api/{one.page}.md#{one.name.lower()})"
 
 
 def _link(here: Path, there: Path, target: Path | None = None) -> str:

@@ -24,9 +24,9 @@ LECTURE = """## Where to go from here
 
 **Functions of this lecture**, as they are in the library:
 
-- [`twice`](../docs/api/losses.md#twice): Two of it: ``x``
-- [`Doubler`](../docs/api/models.md#doubler): A part
-- and what goes with them: [`Halves`](../docs/api/models.md#halves)"""
+- [twice](../docs/api/losses.md#twice): Two of it: ``x``
+- [Doubler](../docs/api/models.md#doubler): A part
+- and what goes with them: [Halves](../docs/api/models.md#halves)"""
 FIRST = """## Where to go from here
 
 - Next lecture: [92 · Doubling](92_small.ipynb)
